@@ -1,0 +1,1 @@
+//! Applies actions to the host and undoes them.

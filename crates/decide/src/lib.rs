@@ -1,0 +1,1 @@
+//! Engine, arbiter, tiers, rails, ledger and the planners.

@@ -1,0 +1,2 @@
+//! The forerun command and daemon.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Trains the recurrent models on a thread of its own; weights out, nothing else.

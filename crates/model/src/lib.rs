@@ -1,0 +1,1 @@
+//! The words of forerun: units, time, ids, observations, forecasts, offers, decisions, actions.

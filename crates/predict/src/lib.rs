@@ -1,0 +1,1 @@
+//! Forecasts as distributions: histogram, seasonal, ridge, recurrent, conformal, ensemble.

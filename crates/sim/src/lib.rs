@@ -1,0 +1,1 @@
+//! Trace readers, baselines, backtests, scorecards and the fake host.

@@ -1,0 +1,1 @@
+//! Time series, journal and decisions in one embedded database.
