@@ -1,0 +1,9 @@
+//! What every bench shares: its arguments, and the report of its promises in the form of `docs/promises.md`.
+//! A bench is a file of `src/bin`; `cargo xtask bench NAME` runs it in release.
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod report;
+
+pub use arguments::{Arguments, ArgumentsError};
+pub use report::{Asked, Report};
