@@ -1,1 +1,2 @@
 //! Forecasts as distributions: histogram, seasonal, ridge, recurrent, conformal, ensemble.
+pub mod recurrent;
