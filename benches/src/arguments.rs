@@ -31,7 +31,9 @@ pub enum ArgumentsError {
 impl fmt::Display for ArgumentsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ArgumentsError::Unknown(word) => write!(f, "unknown argument `{word}`; known are --json, --quick and NAME=VALUE"),
+            ArgumentsError::Unknown(word) => {
+                write!(f, "unknown argument `{word}`; known are --json, --quick and NAME=VALUE")
+            }
             ArgumentsError::Unreadable { name, value } => write!(f, "cannot read `{value}` as the value of `{name}`"),
         }
     }
@@ -93,7 +95,10 @@ mod tests {
         assert!(arguments.json && !arguments.quick);
         assert_eq!(arguments.setting("targets", 100_000_u32), Ok(500));
         assert_eq!(arguments.setting("rounds", 3_u32), Ok(3));
-        assert_eq!(arguments.setting::<bool>("targets", true).unwrap_err().to_string(), "cannot read `500` as the value of `targets`");
+        assert_eq!(
+            arguments.setting::<bool>("targets", true).unwrap_err().to_string(),
+            "cannot read `500` as the value of `targets`"
+        );
         assert_eq!(read("--fast").unwrap_err(), ArgumentsError::Unknown("--fast".into()));
     }
 }

@@ -155,7 +155,9 @@ mod tests {
         let mut report = Report::new("store");
         report.not_measured("bytes", Asked::AtMost(0.5), "", "promtool is not installed");
         assert!(!report.holds());
-        assert!(report.json().contains(r#""measured":"not measured: promtool is not installed","holds":false,"value":null"#));
+        assert!(
+            report.json().contains(r#""measured":"not measured: promtool is not installed","holds":false,"value":null"#)
+        );
         assert!(!Asked::AtLeast(0.0).holds(f64::NAN));
     }
 }

@@ -67,7 +67,14 @@ pub fn read_line(line: &str, counts: &mut Counts) {
 fn skip_reason(line: &str) -> Option<String> {
     let text = line.rsplit_once('>').map_or(line, |(_, text)| text);
     let reason = text.trim_start().strip_prefix("skipped: ")?;
-    Some(reason.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&apos;", "'").replace("&amp;", "&"))
+    Some(
+        reason
+            .replace("&lt;", "<")
+            .replace("&gt;", ">")
+            .replace("&quot;", "\"")
+            .replace("&apos;", "'")
+            .replace("&amp;", "&"),
+    )
 }
 
 fn attribute(tag: &str, name: &str) -> Option<String> {
@@ -102,7 +109,10 @@ skipped: no tc</system-err>
     #[test]
     fn counts_are_read_from_cargo_test() {
         let mut counts = Counts::default();
-        read_line("test result: FAILED. 4 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.10s", &mut counts);
+        read_line(
+            "test result: FAILED. 4 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.10s",
+            &mut counts,
+        );
         read_line("test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out", &mut counts);
         read_line("skipped: no root", &mut counts);
         read_line("test skipped ... ok", &mut counts);

@@ -27,7 +27,8 @@ const MAY_USE: [(&str, &[&str]); 14] = [
 ];
 
 /// Crates that wire all the others.
-const ANY: &[&str] = &["model", "predict", "learn", "decide", "collect", "store", "act", "sandbox", "serve", "sim", "benches"];
+const ANY: &[&str] =
+    &["model", "predict", "learn", "decide", "collect", "store", "act", "sandbox", "serve", "sim", "benches"];
 
 /// Crates whose results depend on their arguments alone; what they test with must be as pure.
 const PURE: [&str; 5] = ["model", "predict", "learn", "decide", "sim"];
@@ -86,7 +87,8 @@ fn violations(metadata: &str) -> Result<Vec<String>> {
     for package in &metadata.packages {
         let name = short(&package.name);
         let Some((_, allowed)) = MAY_USE.iter().find(|(known, _)| *known == name) else {
-            broken.push(format!("crate `{name}` is not in the table of xtask/src/tidy/dependencies.rs: say what it may use"));
+            broken
+                .push(format!("crate `{name}` is not in the table of xtask/src/tidy/dependencies.rs: say what it may use"));
             continue;
         };
         broken.extend(package.dependencies.iter().filter_map(|dependency| violation(name, allowed, dependency)));
@@ -118,7 +120,9 @@ mod tests {
 
     fn metadata(package: &str, dependency: &str, kind: &str, ours: bool) -> String {
         let path = if ours { r#""/x""# } else { "null" };
-        format!(r#"{{"packages":[{{"name":"{package}","dependencies":[{{"name":"{dependency}","kind":{kind},"path":{path}}}]}}]}}"#)
+        format!(
+            r#"{{"packages":[{{"name":"{package}","dependencies":[{{"name":"{dependency}","kind":{kind},"path":{path}}}]}}]}}"#
+        )
     }
 
     #[test]
@@ -137,7 +141,10 @@ mod tests {
         ];
         for (package, dependency, kind, ours, expected) in cases {
             let found = violations(&metadata(package, dependency, kind, ours)).unwrap().join("\n");
-            assert!(found.starts_with(expected) && found.is_empty() == expected.is_empty(), "{package} {dependency}: {found}");
+            assert!(
+                found.starts_with(expected) && found.is_empty() == expected.is_empty(),
+                "{package} {dependency}: {found}"
+            );
         }
     }
 

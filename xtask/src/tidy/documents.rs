@@ -103,7 +103,9 @@ fn ids(list: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for part in list.trim_end_matches('.').split(',').map(str::trim).filter(|part| !part.is_empty()) {
         let (first, last) = part.split_once(" to ").unwrap_or((part, part));
-        let split = |id: &str| id.split_once('.').and_then(|(part, row)| Some((part.parse::<u32>().ok()?, row.parse::<u32>().ok()?)));
+        let split = |id: &str| {
+            id.split_once('.').and_then(|(part, row)| Some((part.parse::<u32>().ok()?, row.parse::<u32>().ok()?)))
+        };
         if let (Some((chapter, from)), Some((_, until))) = (split(first), split(last)) {
             found.extend((from..=until).map(|row| format!("{chapter}.{row}")));
         }
@@ -140,8 +142,14 @@ mod tests {
             ("| 1.2 | y | | | soon |\n", "docs/features.md:6: state `soon` is none of [\"done\", \"partly\", \"not yet\"]"),
             ("| 1.2 | y | `crates/gone` | | partly |\n", "docs/features.md:6: there is no `crates/gone`"),
             ("| 1.2 | y | `GET /v1/targets` | | partly |\n", ""),
-            ("| 1.2 | y | not yet |\n", "docs/features.md:6: 3 cells instead of id, requirement, where, test, state\ndocs/features.md: requirement 1.2 has no row"),
-            ("| 1.2 | y | | | not yet |\n| 1.2 | y | | | not yet |\n", "docs/features.md:7: `1.2` is not in the line `Rows: ...`, or stands here twice"),
+            (
+                "| 1.2 | y | not yet |\n",
+                "docs/features.md:6: 3 cells instead of id, requirement, where, test, state\ndocs/features.md: requirement 1.2 has no row",
+            ),
+            (
+                "| 1.2 | y | | | not yet |\n| 1.2 | y | | | not yet |\n",
+                "docs/features.md:7: `1.2` is not in the line `Rows: ...`, or stands here twice",
+            ),
         ];
         for (row, expected) in cases {
             assert_eq!(features_of(&format!("{one}{row}")), expected);
@@ -154,7 +162,10 @@ mod tests {
         let head = "| id | promise | asked | measured | holds | command |\n|---|---|---|---|---|---|\n";
         let cases = [
             ("| a | fast | at most 1 s | | pending | `cargo xtask bench scale` |\n", ""),
-            ("| a | fast | at most 1 s | | pending | later |\n", "docs/promises.md:3: `a` promises a figure, but names no command that measures it"),
+            (
+                "| a | fast | at most 1 s | | pending | later |\n",
+                "docs/promises.md:3: `a` promises a figure, but names no command that measures it",
+            ),
             ("| a | says so | always | | pending | |\n", ""),
             ("| a | says so | always | | maybe | |\n", "docs/promises.md:3: `a` holds `maybe`: yes, no or pending"),
             ("", "docs/promises.md: no promise"),
