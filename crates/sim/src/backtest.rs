@@ -1,0 +1,3 @@
+//! Backtests: what a policy would have done on a trace, with the past only.
+
+pub mod load;
