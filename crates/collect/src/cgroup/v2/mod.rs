@@ -1,0 +1,6 @@
+//! The files of cgroup v2.
+
+pub(crate) mod cpu;
+pub(crate) mod io;
+pub(crate) mod memory;
+pub(crate) mod pressure;
