@@ -65,8 +65,10 @@ pub fn read_line(line: &str, counts: &mut Counts) {
 }
 
 fn skip_reason(line: &str) -> Option<String> {
-    let text = line.rsplit_once('>').map_or(line, |(_, text)| text);
-    let reason = text.trim_start().strip_prefix("skipped: ")?;
+    let line = line.trim_start();
+    let text = if line.starts_with('<') { line.split_once('>')?.1 } else { line };
+    let reason = text.strip_prefix("skipped: ")?;
+    let reason = reason.split_once("</").map_or(reason, |(reason, _)| reason);
     Some(
         reason
             .replace("&lt;", "<")

@@ -1,0 +1,207 @@
+//! Settings as the program uses them: checked, typed, every default filled in.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use model::{Bounds, Bytes, BytesPerSecond, Mode, Resource, Span, TargetKind, Tier};
+
+/// All settings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// What forerun may do.
+    pub mode: Mode,
+    /// The daemon itself.
+    pub daemon: Daemon,
+    /// The load planner.
+    pub load: Load,
+    /// What holds decisions back.
+    pub rails: Rails,
+    /// How long history is kept.
+    pub store: Store,
+    /// The API.
+    pub serve: Serve,
+    /// Where earlier history comes from.
+    pub import: Import,
+    /// Rules in the order of the file; the first whose pattern matches a workload holds for it.
+    pub targets: Vec<TargetRule>,
+}
+
+/// The daemon itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Daemon {
+    /// Folder of the database.
+    pub state_dir: PathBuf,
+    /// How often every workload is measured.
+    pub sample_interval: Span,
+    /// Address of API and dashboard.
+    pub listen: SocketAddr,
+    /// The Unix socket of the API.
+    pub socket: PathBuf,
+    /// Kinds that are watched without a rule.
+    pub discover: Vec<TargetKind>,
+    /// Patterns of control group paths that are never watched.
+    pub ignore: Vec<Box<str>>,
+    /// At most this many workloads are watched.
+    pub targets_max: u32,
+    /// Whether cron tables and systemd timers are read.
+    pub read_schedules: bool,
+}
+
+/// The load planner.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Load {
+    /// How far a forecast reaches.
+    pub window: Span,
+    /// How often forecasts are renewed.
+    pub planning_interval: Span,
+    /// One second of waiting is worth this many GB-seconds or core-seconds.
+    pub lambda: f64,
+    /// The knobs that may be turned.
+    pub manage: Vec<Resource>,
+    /// Rest after a raise before the next raise.
+    pub cooldown_raise: Span,
+    /// Rest after a change before it may be lowered.
+    pub cooldown_lower: Span,
+    /// Changes below this share of what is set are not made, 0 to 1.
+    pub hysteresis: f64,
+    /// Lowered when the prediction is below this share of the allocation, 0 to 1.
+    pub lower_below: f64,
+    /// Bounds of workloads without bounds of their own.
+    pub bounds: Bounds,
+    /// Settings by tier, indexed by [`tier_index`].
+    pub tiers: [TierSettings; 3],
+}
+
+/// What is asked for workloads of one tier.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TierSettings {
+    /// Share of minutes in which a workload may need more than it was given, 0 to 1.
+    pub target_violation: f64,
+    /// Factor on lambda.
+    pub lambda_factor: f64,
+    /// Head room on top of the forecast, as a share of it.
+    pub head_room: f64,
+}
+
+impl Load {
+    /// The settings of `tier`.
+    pub fn tier(&self, tier: Tier) -> &TierSettings {
+        &self.tiers[tier_index(tier)]
+    }
+}
+
+/// The place of a tier in [`Load::tiers`].
+pub const fn tier_index(tier: Tier) -> usize {
+    tier as usize
+}
+
+/// A rule for workloads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TargetRule {
+    /// Pattern of the control group path: `*` within one component, `**` across.
+    pub select: Box<str>,
+    /// Not watched.
+    pub ignore: bool,
+    /// Its tier, where the rule says one.
+    pub tier: Option<Tier>,
+    /// Its mode, where the rule says one.
+    pub mode: Option<Mode>,
+    /// The application it is an instance of.
+    pub application: Option<Box<str>>,
+    /// Its bounds; what the rule leaves open comes from [`Load::bounds`].
+    pub bounds: Bounds,
+    /// Never less bandwidth than this.
+    pub bandwidth_min: Option<BytesPerSecond>,
+    /// A metric of the application itself.
+    pub scrape: Option<Scrape>,
+}
+
+/// A metric to read from a Prometheus endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scrape {
+    /// Its address.
+    pub url: Box<str>,
+    /// Name and labels.
+    pub metric: Box<str>,
+    /// Whether its rate is what matters.
+    pub counter: bool,
+    /// How often it is read.
+    pub interval: Span,
+}
+
+/// What holds decisions back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rails {
+    /// Knobs turned per minute at most.
+    pub change_budget_per_minute: u32,
+    /// Older samples stop action.
+    pub stale_after: Span,
+    /// How long a change is watched for harm.
+    pub probation: Span,
+    /// How long a knob rests after a rollback.
+    pub rest_after_rollback: Span,
+    /// A memory limit stays above use by this share of it.
+    pub memory_margin: f64,
+    /// ... and by at least this much.
+    pub memory_margin_min: Bytes,
+    /// Pressure above this counts as harm, 0 to 1.
+    pub pressure_harm: f64,
+    /// Share of the host that is never given away, 0 to 1.
+    pub host_reserve: f64,
+}
+
+/// How long history is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// Samples as measured.
+    pub keep_samples: Span,
+    /// Per minute.
+    pub keep_minutes: Span,
+    /// Per hour.
+    pub keep_hours: Span,
+    /// Journal and decisions.
+    pub keep_journal: Span,
+    /// Of the whole database.
+    pub size_max: Bytes,
+}
+
+/// The API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Serve {
+    /// File of token hashes.
+    pub tokens_file: Option<PathBuf>,
+    /// What other local users may do through the socket.
+    pub local_users: LocalUsers,
+    /// Whether loopback may read without a token.
+    pub read_without_token: bool,
+    /// Largest body of a request.
+    pub body_max: Bytes,
+    /// Most event streams at a time.
+    pub event_streams_max: u32,
+    /// Whether remote write is taken.
+    pub remote_write: bool,
+}
+
+/// What local users other than root and the daemon's own may do through the socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LocalUsers {
+    /// Nothing.
+    Nothing,
+    /// Read.
+    Reader,
+    /// Read and change.
+    Operator,
+}
+
+/// Where earlier history comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Import {
+    /// Prometheus server.
+    pub prometheus_url: Option<Box<str>>,
+    /// File with its bearer token.
+    pub prometheus_token_file: Option<PathBuf>,
+    /// The grid.
+    pub step: Span,
+    /// How far back.
+    pub range: Span,
+}
