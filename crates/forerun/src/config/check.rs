@@ -308,10 +308,12 @@ impl Checker {
         }
         settings::Serve {
             tokens_file: serve.tokens_file,
-            local_users: serve.local_users.map_or(settings::LocalUsers::Nothing, |word| word.value()),
-            read_without_token: serve.read_without_token.unwrap_or_default(),
+            local_users: serve.local_users.map(|word| word.value()).unwrap_or_default(),
+            operator_uids: serve.operator_uids.unwrap_or_default().into_iter().collect(),
+            hosts: serve.hosts.unwrap_or_default(),
             body_max: self.amount("serve.body_max", serve.body_max, model::Bytes(1 << 10)..=model::Bytes(1 << 30)),
-            event_streams_max: self.count("serve.event_streams_max", serve.event_streams_max, 1..=10_000),
+            event_subscribers_max: self.count("serve.event_subscribers_max", serve.event_subscribers_max, 1..=10_000),
+            metrics_targets_max: self.count("serve.metrics_targets_max", serve.metrics_targets_max, 0..=100_000),
             remote_write: serve.remote_write.unwrap_or_default(),
         }
     }

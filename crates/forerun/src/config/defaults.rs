@@ -156,10 +156,12 @@ fn store() -> Store {
 fn serve() -> Serve {
     Serve {
         tokens_file: None,
-        local_users: Some(LocalUsersWord::Nothing),
-        read_without_token: Some(true),
-        body_max: Some(Text(Bytes(16 << 20))),
-        event_streams_max: Some(64),
+        local_users: Some(LocalUsersWord::Reader),
+        operator_uids: Some(Vec::new()),
+        hosts: Some(Vec::new()),
+        body_max: Some(Text(Bytes(2 << 20))),
+        event_subscribers_max: Some(64),
+        metrics_targets_max: Some(1_000),
         remote_write: Some(true),
     }
 }

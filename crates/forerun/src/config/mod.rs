@@ -5,6 +5,7 @@ mod defaults;
 mod problem;
 mod settings;
 mod show;
+pub mod tokens;
 mod units;
 pub mod written;
 
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 pub use defaults::Surroundings;
 pub use problem::{ConfigError, Problem};
 pub use settings::{
-    Daemon, Import, Load, LocalUsers, Rails, Scrape, Serve, Settings, Store, TargetRule, TierSettings, tier_index,
+    Daemon, Import, Load, Rails, Scrape, Serve, Settings, Store, TargetRule, TierSettings, tier_index,
 };
 pub use units::{Amount, Text, read as read_amount};
 pub use written::Written;

@@ -1,5 +1,6 @@
 //! Settings as the program uses them: checked, typed, every default filled in.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -171,26 +172,19 @@ pub struct Serve {
     /// File of token hashes.
     pub tokens_file: Option<PathBuf>,
     /// What other local users may do through the socket.
-    pub local_users: LocalUsers,
-    /// Whether loopback may read without a token.
-    pub read_without_token: bool,
-    /// Largest body of a request.
+    pub local_users: serve::UnixOthers,
+    /// Local users who are operators.
+    pub operator_uids: BTreeSet<u32>,
+    /// Names, besides loopback's, under which the API may be asked.
+    pub hosts: Vec<String>,
+    /// Largest JSON body of a request.
     pub body_max: Bytes,
     /// Most event streams at a time.
-    pub event_streams_max: u32,
+    pub event_subscribers_max: u32,
+    /// Most workloads with metrics of their own at `/metrics`.
+    pub metrics_targets_max: u32,
     /// Whether remote write is taken.
     pub remote_write: bool,
-}
-
-/// What local users other than root and the daemon's own may do through the socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LocalUsers {
-    /// Nothing.
-    Nothing,
-    /// Read.
-    Reader,
-    /// Read and change.
-    Operator,
 }
 
 /// Where earlier history comes from.

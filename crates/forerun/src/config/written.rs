@@ -219,16 +219,22 @@ section! {
 section! {
     /// The REST API and who may use it.
     Serve {
-        /// File of tokens, one per line: role ("reader" or "operator"), name, SHA-256 of the token in hex. Made by `forerun config token`.
+        /// File of tokens, one per line: role ("reader" or "operator"), SHA-256 of the token in hex, name. `forerun config token`
+        /// makes a line.
         tokens_file: PathBuf,
-        /// What users other than root and the daemon's own may do through the Unix socket: "nothing", "reader" or "operator".
+        /// What local users may do through the Unix socket: "reader" lets them look, "refused" asks for a token. Root and the
+        /// daemon's own user are operators.
         local_users: LocalUsersWord,
-        /// Whether loopback may read without a token. Changing something always needs the socket or an operator's token.
-        read_without_token: bool,
-        /// Largest body of a request.
+        /// Numbers of local users who are operators on the Unix socket as well.
+        operator_uids: Vec<u32>,
+        /// Names, besides those of loopback, under which the API may be asked.
+        hosts: Vec<String>,
+        /// Largest JSON body of a request.
         body_max: Text<Bytes>,
         /// Most connections that receive events at the same time (1 to 10000).
-        event_streams_max: u32,
+        event_subscribers_max: u32,
+        /// Most workloads that get metrics of their own at /metrics; the others are counted (0 to 100000).
+        metrics_targets_max: u32,
         /// Whether Prometheus remote write is taken at /api/v1/write.
         remote_write: bool,
     }
@@ -312,9 +318,8 @@ words! {
 
 words! {
     /// What other local users may do.
-    LocalUsersWord as super::LocalUsers {
-        "nothing" = Nothing => super::LocalUsers::Nothing,
-        "reader" = Reader => super::LocalUsers::Reader,
-        "operator" = Operator => super::LocalUsers::Operator,
+    LocalUsersWord as serve::UnixOthers {
+        "reader" = Reader => serve::UnixOthers::Reader,
+        "refused" = Refused => serve::UnixOthers::Refused,
     }
 }
