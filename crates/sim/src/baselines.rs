@@ -2,6 +2,7 @@
 
 mod last_window;
 mod oracle;
+pub mod vpa;
 
 pub use last_window::LastWindow;
 pub use oracle::Oracle;
