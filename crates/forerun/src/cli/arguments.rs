@@ -339,6 +339,12 @@ pub struct ExampleArguments {
     /// Length of a day of the service, in seconds.
     #[arg(long, default_value_t = 90.0, value_parser = seconds, value_name = "SECONDS")]
     pub day: f64,
+    /// Where the service offers its own metrics.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub metrics: Option<SocketAddr>,
+    /// Begins when a line `go` comes in, and ends when the input does.
+    #[arg(long)]
+    pub wait_for_go: bool,
 }
 
 /// A ticket as people write it.
