@@ -1,0 +1,32 @@
+//! The wire types: what goes over HTTP, with the unit in every name. The core's types never do.
+
+mod amount;
+mod control;
+mod decision;
+mod event;
+mod names;
+mod reason;
+mod series;
+mod status;
+mod target;
+mod timestamp;
+
+pub use amount::{Amount, Unlimited};
+pub use control::{
+    AnnouncementList, AnnouncementRequest, AnnouncementView, KillSwitchBody, ModeBody, ModeScope, PushedSample,
+    PushedSamples, SamplesAccepted, TargetPatch,
+};
+pub use decision::{
+    BecauseView, DecisionPage, DecisionQuery, DecisionView, FiguresView, OutcomeState, OutcomeView, PlanStepView,
+    PlanView, TriggerName, TriggerView, WaitingCount,
+};
+pub use event::{DoneEvent, Event, KillSwitchEvent, LaggedEvent, SampledEvent, TargetEvent};
+pub use names::{CapName, KindName, MemberName, MetricName, ModeName, PlannerName, ResourceName, TierName};
+pub use reason::wait_detail;
+pub use series::{SeriesQuery, SeriesView};
+pub use status::{CapacityView, DegradedView, SavedView, StatusView, StoreView};
+pub use target::{
+    BoundsView, ForecastReport, ForecastView, MemberView, MetricView, PressureView, QuantilesView, ResourceView,
+    TargetPage, TargetQuery, TargetView,
+};
+pub use timestamp::Timestamp;
