@@ -3,19 +3,24 @@
 //! Synchronous throughout: the daemon calls it on a thread of its own. Every reader takes the folders it reads as
 //! [`Roots`], so that a made-up tree tests it and a container can look at its host.
 
-pub mod cgroup;
+pub mod application;
+mod cgroup;
 mod error;
 mod fields;
 mod host;
+mod http;
 mod kept;
 mod pressure;
+pub mod prometheus;
 mod roots;
 mod sampler;
+pub mod schedules;
 
 pub use cgroup::discover::{Found, Selectors, discover};
 pub use cgroup::glob::Glob;
 pub use cgroup::layout;
 pub use error::CollectError;
+pub use http::HttpError;
 pub use host::{HostSample, capacity};
 pub use roots::Roots;
 pub use sampler::{Changes, Sampler};
