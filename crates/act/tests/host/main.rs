@@ -1,0 +1,9 @@
+//! What the actuator does to this very host: in groups of its own, as root, and undone at the end.
+
+mod cpu;
+mod disk;
+mod groups;
+mod memory;
+mod network;
+mod roles;
+mod speed;
