@@ -1,15 +1,30 @@
 //! The peers that the load planner is compared with, each behind [`Policy`].
 
+mod adaptive;
+mod autopilot;
+mod koordinator;
+mod krr;
 mod last_window;
 mod oracle;
 pub mod vpa;
 
+pub use autopilot::Autopilot;
+pub use koordinator::Koordinator;
+pub use krr::Krr;
 pub use last_window::LastWindow;
 pub use oracle::Oracle;
+pub use vpa::Vpa;
 
 use crate::backtest::load::Policy;
 
-/// Every peer with its default setting, in the order of the scorecard.
+/// Every peer with its default setting.
 pub fn peers() -> Vec<Box<dyn Policy>> {
-    vec![Box::new(LastWindow), Box::new(Oracle)]
+    vec![
+        Box::new(Vpa),
+        Box::new(Autopilot),
+        Box::new(Koordinator),
+        Box::new(Krr),
+        Box::new(LastWindow),
+        Box::new(Oracle),
+    ]
 }
