@@ -3,7 +3,7 @@
 
 pub mod discover;
 pub mod glob;
-mod kind;
+pub(crate) mod kind;
 pub mod layout;
 pub(crate) mod v1;
 pub(crate) mod v2;

@@ -1,18 +1,23 @@
 //! Turns the counters of every target into samples. New and ended groups are looked for in [`Sampler::refresh`], every few
 //! seconds; [`Sampler::sample`] only reads files that are open already and allocates nothing once its buffers have grown.
 
+mod graphics;
+mod naming;
 mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{Bounds, Moment, Ordinal, Resource, Setting, TargetSample, TargetSpec, Tier};
+use model::{Bounds, Moment, Ordinal, Resource, Setting, TargetKind, TargetSample, TargetSpec, Tier};
 
 use crate::cgroup::discover::{self, Found, Selectors};
 use crate::cgroup::layout::{Layout, Version};
-use crate::cgroup::{self, Devices, Place, v1, v2};
+use crate::cgroup::{Devices, Place, v1, v2};
+use crate::gpu::GpuState;
 use crate::host::{self, HostSample};
 use crate::kept::Descriptors;
+use crate::network::counter::{CounterError, Counting};
 use crate::{CollectError, Roots};
+use graphics::Graphics;
 use target::Target;
 
 /// Room for the longest file that is read at each sample.
@@ -43,6 +48,8 @@ pub struct Sampler {
     targets: Vec<Option<Target>>,
     free: BTreeSet<u32>,
     by_path: BTreeMap<String, u32>,
+    counting: Option<Counting>,
+    graphics: Option<Graphics>,
 }
 
 impl Sampler {
@@ -58,10 +65,29 @@ impl Sampler {
             targets: Vec::new(),
             free: BTreeSet::new(),
             by_path: BTreeMap::new(),
+            counting: None,
+            graphics: None,
             layout,
             roots,
             descriptors,
         }
+    }
+
+    /// From the next refresh on, counts the network bytes of targets that share our network namespace, with eBPF. Needs a
+    /// v2 hierarchy that holds their processes; a target without one stays without network figures.
+    ///
+    /// # Errors
+    /// When bpf(2) is not allowed here. Targets with a namespace of their own are read all the same.
+    pub fn count_network(&mut self) -> Result<(), CounterError> {
+        self.counting = Some(Counting::start()?);
+        Ok(())
+    }
+
+    /// Opens NVML and from now on samples GPU use; says what it found.
+    pub fn watch_gpus(&mut self) -> GpuState {
+        let (graphics, state) = Graphics::open();
+        self.graphics = graphics;
+        state
     }
 
     /// Sets which groups are chosen, from the next refresh on.
@@ -123,6 +149,10 @@ impl Sampler {
             changes.appeared.push(self.add(found.clone()));
         }
         changes.appeared.sort_by_key(|(ordinal, _)| *ordinal);
+        for target in self.targets.iter_mut().flatten() {
+            target.follow_network(&self.layout, &self.roots, &self.descriptors, self.counting.as_ref());
+        }
+        self.graphics.iter_mut().for_each(Graphics::forget);
         changes
     }
 
@@ -131,12 +161,17 @@ impl Sampler {
         if ordinal as usize == self.targets.len() {
             self.targets.push(None);
         }
+        let place = Place { layout: &self.layout, path: &found.path, present: found.present };
+        let application = match found.kind {
+            TargetKind::Container => naming::application(&place, &self.roots),
+            _ => found.application.clone(),
+        };
         let spec = TargetSpec {
             id: found.id.clone(),
             kind: found.kind,
             tier: Tier::default(),
             bounds: Bounds::default(),
-            application: found.application.clone().map(Into::into),
+            application: application.map(Into::into),
         };
         self.by_path.insert(found.path.clone(), ordinal);
         self.targets[ordinal as usize] = Some(Target::open(found, &self.layout, &self.descriptors));
@@ -152,6 +187,9 @@ impl Sampler {
             if let Some(target) = slot {
                 out.extend(target.sample(Ordinal(ordinal as u32), now, &mut self.buffer, &mut self.devices));
             }
+        }
+        if let Some(graphics) = &mut self.graphics {
+            graphics.add(&self.roots, &self.by_path, &mut self.targets, out);
         }
     }
 

@@ -2,11 +2,13 @@
 
 use model::{Bytes, Metric, Moment, Ordinal, Pressure, Span, TargetSample};
 
-use super::cgroup::{CpuCounters, Devices, IoCounters, MemoryReading, Place, v1, v2};
 use crate::cgroup::discover::Found;
 use crate::cgroup::layout::Layout;
+use crate::cgroup::{CpuCounters, Devices, IoCounters, MemoryReading, Place, v1, v2};
 use crate::kept::Descriptors;
-use crate::pressure;
+use crate::network::counter::Counting;
+use crate::network::{self, NetworkCounters};
+use crate::{Roots, pressure};
 
 /// The kernel renews its ten-second averages every two seconds; reading them more often tells nothing new.
 const PRESSURE_EVERY: Span = Span::from_millis(1_900);
@@ -17,7 +19,18 @@ pub(super) struct Target {
     sources: Sources,
     previous: Option<(Moment, Counters)>,
     pressure: Option<(Moment, Option<Pressure>)>,
+    network: network::Source,
+    refreshes: u32,
+    /// Whether it was ever seen on a GPU: from then on its use is known to be zero when it is not seen.
+    pub(super) on_gpu: bool,
 }
+
+/// Refreshes after which a target's network namespace is looked at again, for one that has just begun: container
+/// engines start a process outside before they move it in.
+const NEW_FOR_REFRESHES: u32 = 3;
+
+/// Refreshes between such looks later on.
+const NAMESPACE_EVERY: u32 = 8;
 
 /// Per figure the v1 and the v2 source; v2 is opened only where v1 has none.
 #[derive(Debug)]
@@ -36,12 +49,32 @@ struct Counters {
     cpu: CpuCounters,
     io: Option<IoCounters>,
     oom_kills: Option<u64>,
+    network: Option<NetworkCounters>,
 }
 
 impl Target {
     pub(super) fn open(found: Found, layout: &Layout, descriptors: &Descriptors) -> Target {
         let sources = Sources::open(&found, layout, descriptors);
-        Target { found, sources, previous: None, pressure: None }
+        let network = network::Source::default();
+        Target { found, sources, previous: None, pressure: None, network, refreshes: 0, on_gpu: false }
+    }
+
+    /// Looks for the target's network namespace: at its first refreshes, then now and then.
+    pub(super) fn follow_network(
+        &mut self,
+        layout: &Layout,
+        roots: &Roots,
+        descriptors: &Descriptors,
+        counting: Option<&Counting>,
+    ) {
+        let due = self.refreshes < NEW_FOR_REFRESHES
+            || self.refreshes.is_multiple_of(NAMESPACE_EVERY)
+            || matches!(self.network, network::Source::Unknown);
+        self.refreshes = self.refreshes.wrapping_add(1).max(1);
+        if due {
+            let place = Place { layout, path: &self.found.path, present: self.found.present };
+            self.network.resolve(&place, roots, descriptors, counting);
+        }
     }
 
     /// Whether `now` is the same group: wherever both exist they have the same inode, and there is such a place.
@@ -70,11 +103,13 @@ impl Target {
         buffer: &mut [u8],
         devices: &mut Devices,
     ) -> Option<TargetSample> {
-        let (counters, memory) = self.sources.read(buffer, devices);
+        let (mut counters, memory) = self.sources.read(buffer, devices);
         if counters.cpu == CpuCounters::default() && counters.io.is_none() && memory == MemoryReading::default() {
             self.previous = None;
+            self.network = network::Source::Unknown;
             return None;
         }
+        counters.network = self.network.read(buffer);
         let mut sample = TargetSample::new(ordinal);
         if let Some(usage) = memory.usage {
             let working_set = usage.saturating_sub(memory.inactive_file.unwrap_or(0));
@@ -116,13 +151,16 @@ fn add_rates(sample: &mut TargetSample, span: Span, before: &Counters, after: &C
     }
     let throttled = grown(before.cpu.throttled_ns, after.cpu.throttled_ns);
     sample.throttled = throttled.map(|nanos| (nanos / 1e9 / seconds).clamp(0.0, 1.0) as f32);
-    if let (Some(before), Some(after)) = (before.io, after.io) {
-        for (metric, before, after) in
-            [(Metric::DiskRead, before.read, after.read), (Metric::DiskWrite, before.written, after.written)]
-        {
-            if let Some(bytes) = after.checked_sub(before) {
-                sample.usage.set(metric, (bytes as f64 / seconds) as f32);
-            }
+    let io = |of: fn(&IoCounters) -> u64| (before.io.as_ref().map(of), after.io.as_ref().map(of));
+    let network = |of: fn(&NetworkCounters) -> u64| (before.network.as_ref().map(of), after.network.as_ref().map(of));
+    for (metric, (before, after)) in [
+        (Metric::DiskRead, io(|io| io.read)),
+        (Metric::DiskWrite, io(|io| io.written)),
+        (Metric::NetworkReceive, network(|network| network.received)),
+        (Metric::NetworkTransmit, network(|network| network.transmitted)),
+    ] {
+        if let Some(bytes) = grown(before, after) {
+            sample.usage.set(metric, (bytes / seconds) as f32);
         }
     }
     let kills = grown(before.oom_kills, after.oom_kills).unwrap_or(0.0);
@@ -174,6 +212,6 @@ impl Sources {
             (None, Some(reader)) => reader.read(buffer, devices),
             (None, None) => None,
         };
-        (Counters { cpu, io, oom_kills: memory.oom_kills }, memory)
+        (Counters { cpu, io, oom_kills: memory.oom_kills, network: None }, memory)
     }
 }
