@@ -1,2 +1,12 @@
 //! The forerun command and daemon.
-fn main() {}
+
+mod cli;
+mod client;
+mod commands;
+mod config;
+mod examples;
+mod render;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::config::written::{Daemon, ModeWord, Written};
+
 /// Learns what the workloads of this host will need next, and has it ready before they ask.
 #[derive(Debug, Parser)]
 #[command(name = "forerun", version, propagate_version = true, arg_required_else_help = true, after_help = EXIT_STATUSES)]
@@ -120,6 +122,20 @@ pub struct UpArguments {
     /// Folder of the database. [default: that of the configuration]
     #[arg(long, value_name = "FOLDER")]
     pub state_dir: Option<PathBuf>,
+}
+
+impl UpArguments {
+    /// What the command line says instead of the configuration.
+    pub fn overrides(&self) -> Written {
+        let mode = self.mode.map(|choice| match choice {
+            ModeChoice::Observe => ModeWord::Observe,
+            ModeChoice::Recommend => ModeWord::Recommend,
+            ModeChoice::Act => ModeWord::Act,
+        });
+        let listen = self.listen.map(|address| address.to_string());
+        let daemon = Daemon { listen, state_dir: self.state_dir.clone(), ..Daemon::default() };
+        Written { mode, daemon: Some(daemon), ..Written::default() }
+    }
 }
 
 /// What forerun may do.

@@ -42,6 +42,12 @@ impl Client {
         Client { transport }
     }
 
+    /// A client that asks `url`, with a token where one is needed.
+    pub fn over_url(url: &str, token: Option<&str>) -> Self {
+        let token = token.map(|token| transport::Token(token.to_owned()));
+        Client::new(Transport::Url { url: url.trim_end_matches('/').to_owned(), token })
+    }
+
     /// The state of the daemon.
     ///
     /// # Errors

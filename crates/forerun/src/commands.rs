@@ -1,0 +1,40 @@
+//! Commands that run the program's own parts: the daemon, doctor, backtests, replay and import.
+
+use crate::cli::arguments::{
+    BacktestKind, BacktestLoadArguments, Common, ImportPrometheusArguments, ImportSource, ReplayArguments, UpArguments,
+};
+use crate::cli::failure::{Failure, Outcome, Status};
+
+/// Starts the daemon and serves until it is stopped.
+pub fn up(common: &Common, arguments: &UpArguments) -> Outcome {
+    let _ = (crate::cli::configuration(common, &arguments.overrides())?, arguments.examples);
+    Err(absent("up"))
+}
+
+/// Says what works on this host.
+pub fn doctor(_common: &Common) -> Outcome {
+    Err(absent("doctor"))
+}
+
+/// Runs a backtest.
+pub fn backtest(_common: &Common, kind: &BacktestKind) -> Outcome {
+    match kind {
+        BacktestKind::Load(BacktestLoadArguments { .. }) => Err(absent("backtest load")),
+    }
+}
+
+/// Replays a journal.
+pub fn replay(_common: &Common, _arguments: &ReplayArguments) -> Outcome {
+    Err(absent("replay"))
+}
+
+/// Fetches earlier history.
+pub fn import(_common: &Common, source: &ImportSource) -> Outcome {
+    match source {
+        ImportSource::Prometheus(ImportPrometheusArguments { .. }) => Err(absent("import prometheus")),
+    }
+}
+
+fn absent(command: &str) -> Failure {
+    Failure::new(Status::Failed, format!("`forerun {command}` is not part of this build yet"), "")
+}

@@ -1,0 +1,12 @@
+//! Text for people: tables and paragraphs from the API's own types.
+
+pub mod amounts;
+pub mod decisions;
+pub mod explain;
+pub mod forecast;
+pub mod status;
+mod table;
+pub mod top;
+
+#[cfg(test)]
+mod samples;
