@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn the_seasonal_member_knows_a_daily_pattern() {
-        let peak = |at: usize| 10.0 + 5.0 * (at % 24) as f32;
+        let peak = |at: usize| 10.0 + 5.0 * (at * 7 % 24) as f32;
         let windows = (0..24 * 10).map(|at| Some(WindowUse { peak: peak(at), mean: peak(at), expected: None })).collect();
         let sequence = Sequence { windows, start: None, pace: Pace { memory_windows: 240.0, grain: 0.01 } };
         let window = Span::from_secs(3_600);
