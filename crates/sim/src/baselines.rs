@@ -2,6 +2,8 @@
 
 mod adaptive;
 mod autopilot;
+mod autopilot_ml;
+mod crane;
 mod koordinator;
 mod krr;
 mod last_window;
@@ -9,6 +11,8 @@ mod oracle;
 pub mod vpa;
 
 pub use autopilot::Autopilot;
+pub use autopilot_ml::AutopilotMl;
+pub use crane::Crane;
 pub use koordinator::Koordinator;
 pub use krr::Krr;
 pub use last_window::LastWindow;
@@ -22,6 +26,8 @@ pub fn peers() -> Vec<Box<dyn Policy>> {
     vec![
         Box::new(Vpa),
         Box::new(Autopilot),
+        Box::new(AutopilotMl),
+        Box::new(Crane::default()),
         Box::new(Koordinator),
         Box::new(Krr),
         Box::new(LastWindow),
