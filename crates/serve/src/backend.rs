@@ -7,9 +7,9 @@ use tokio::sync::broadcast;
 
 use crate::remote_write::WrittenSeries;
 use crate::view::{
-    AnnouncementRequest, AnnouncementView, BoundsView, DecisionPage, DecisionQuery, DecisionView, Event,
-    ForecastReport, MetricName, ModeName, ModeScope, PlanView, PushedSample, SeriesView, StatusView, TargetPage,
-    TargetQuery, TargetView, TierName, Timestamp,
+    AnnouncementRequest, AnnouncementView, BoundsView, DecisionPage, DecisionQuery, DecisionView, Event, ForecastReport,
+    MetricName, ModeName, ModeScope, PlanView, PushedSample, SeriesView, StatusView, TargetPage, TargetQuery, TargetView,
+    TierName, Timestamp,
 };
 use crate::{ApiError, Registry};
 

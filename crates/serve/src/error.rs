@@ -102,11 +102,7 @@ pub struct Problem {
 
 impl ApiError {
     /// An error of `kind`.
-    pub fn new(
-        kind: ErrorKind,
-        detail: impl Into<Cow<'static, str>>,
-        remedy: impl Into<Cow<'static, str>>,
-    ) -> Self {
+    pub fn new(kind: ErrorKind, detail: impl Into<Cow<'static, str>>, remedy: impl Into<Cow<'static, str>>) -> Self {
         ApiError { kind, detail: detail.into(), remedy: remedy.into() }
     }
 

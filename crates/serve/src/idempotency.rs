@@ -173,10 +173,7 @@ async fn keyed(app: &App, request: Request, next: Next) -> Result<Response, ApiE
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.map_err(|error| ApiError::internal(error.to_string()))?;
-    if !parts.status.is_server_error()
-        && parts.status != StatusCode::TOO_MANY_REQUESTS
-        && body.len() <= ANSWER_BYTES_MAX
-    {
+    if !parts.status.is_server_error() && parts.status != StatusCode::TOO_MANY_REQUESTS && body.len() <= ANSWER_BYTES_MAX {
         let mut headers = HeaderMap::new();
         for name in [header::CONTENT_TYPE, header::LOCATION] {
             if let Some(value) = parts.headers.get(&name) {

@@ -11,9 +11,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::ApiError;
 use crate::router::App;
 use crate::view::{MetricName, ModeName, QuantilesView, ResourceName, StatusView, TargetPage, TargetQuery, TargetView};
-use crate::ApiError;
 
 type Labels = Vec<(&'static str, String)>;
 type Figure = Gauge<f64, AtomicU64>;
@@ -42,11 +42,8 @@ impl HttpMetrics {
     pub(crate) fn observe(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
         let known = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
         let method = if known.contains(method) { method.as_str() } else { "other" };
-        let labels = vec![
-            ("method", method.to_owned()),
-            ("route", route.to_owned()),
-            ("status", status.as_str().to_owned()),
-        ];
+        let labels =
+            vec![("method", method.to_owned()), ("route", route.to_owned()), ("status", status.as_str().to_owned())];
         self.requests.get_or_create(&labels).inc();
         self.seconds.get_or_create(&vec![("route", route.to_owned())]).observe(took.as_secs_f64());
     }

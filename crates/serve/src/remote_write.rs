@@ -157,10 +157,8 @@ mod tests {
 
     #[test]
     fn stale_markers_are_dropped() {
-        let mut stale = WriteRequest::decode(
-            snap::raw::Decoder::new().decompress_vec(&request(1, 2)).unwrap().as_slice(),
-        )
-        .unwrap();
+        let mut stale =
+            WriteRequest::decode(snap::raw::Decoder::new().decompress_vec(&request(1, 2)).unwrap().as_slice()).unwrap();
         stale.timeseries[0].samples[1].value = f64::from_bits(0x7ff0_0000_0000_0002);
         let body = snap::raw::Encoder::new().compress_vec(&stale.encode_to_vec()).unwrap();
         assert_eq!(decode(&body, &WriteLimits::default()).unwrap()[0].samples, [(0, 0.0)]);

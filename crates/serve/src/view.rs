@@ -17,8 +17,8 @@ pub use control::{
     PushedSamples, SamplesAccepted, TargetPatch,
 };
 pub use decision::{
-    BecauseView, DecisionPage, DecisionQuery, DecisionView, FiguresView, OutcomeState, OutcomeView, PlanStepView,
-    PlanView, TriggerName, TriggerView, WaitingCount,
+    BecauseView, DecisionPage, DecisionQuery, DecisionView, FiguresView, OutcomeState, OutcomeView, PlanStepView, PlanView,
+    TriggerName, TriggerView, WaitingCount,
 };
 pub use event::{DoneEvent, Event, KillSwitchEvent, LaggedEvent, SampledEvent, TargetEvent};
 pub use names::{CapName, KindName, MemberName, MetricName, ModeName, PlannerName, ResourceName, TierName};
@@ -26,7 +26,7 @@ pub use reason::wait_detail;
 pub use series::{SeriesQuery, SeriesView};
 pub use status::{CapacityView, DegradedView, SavedView, StatusView, StoreView};
 pub use target::{
-    BoundsView, ForecastReport, ForecastView, MemberView, MetricView, PressureView, QuantilesView, ResourceView,
-    TargetPage, TargetQuery, TargetView,
+    BoundsView, ForecastReport, ForecastView, MemberView, MetricView, PressureView, QuantilesView, ResourceView, TargetPage,
+    TargetQuery, TargetView,
 };
 pub use timestamp::Timestamp;

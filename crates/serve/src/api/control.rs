@@ -34,10 +34,7 @@ pub(crate) async fn set_mode(State(app): State<App>, Body(body): Body<ModeBody>)
     (status = 200, description = "As it was set", body = KillSwitchBody),
     (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(crate) async fn set_kill_switch(
-    State(app): State<App>,
-    Body(body): Body<KillSwitchBody>,
-) -> Reply<KillSwitchBody> {
+pub(crate) async fn set_kill_switch(State(app): State<App>, Body(body): Body<KillSwitchBody>) -> Reply<KillSwitchBody> {
     app.backend.set_kill_switch(body.engaged).await?;
     Ok(Json(body))
 }

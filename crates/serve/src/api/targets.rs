@@ -118,9 +118,9 @@ struct Stretch {
 impl Stretch {
     fn of(query: &SeriesQuery, now: Timestamp, points_max: u64) -> Result<Stretch, ApiError> {
         let to = query.to.unwrap_or(now);
-        let from = query.from.unwrap_or_else(|| {
-            Timestamp(WallTime::from_unix_millis(to.0.unix_millis().saturating_sub(REACH_DEFAULT_MS)))
-        });
+        let from = query
+            .from
+            .unwrap_or_else(|| Timestamp(WallTime::from_unix_millis(to.0.unix_millis().saturating_sub(REACH_DEFAULT_MS))));
         let length_ms = to.0.unix_millis().saturating_sub(from.0.unix_millis());
         if length_ms <= 0 {
             return Err(ApiError::invalid(format!("from {from} is not before to {to}"), "give a from before to"));
@@ -143,9 +143,9 @@ impl Stretch {
 
 /// Now, on the wall clock.
 pub(super) fn now() -> Result<Timestamp, ApiError> {
-    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_err(|_| {
-        ApiError::new(ErrorKind::Internal, "the host's clock stands before 1970", "set the host's clock")
-    })?;
+    let since_epoch = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_err(|_| ApiError::new(ErrorKind::Internal, "the host's clock stands before 1970", "set the host's clock"))?;
     Ok(Timestamp(WallTime::from_unix_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))))
 }
 

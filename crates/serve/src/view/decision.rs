@@ -211,9 +211,7 @@ impl From<model::Trigger> for TriggerView {
             model::Trigger::Released => plain(TriggerName::Released),
             model::Trigger::Pressure => plain(TriggerName::Pressure),
             model::Trigger::OutOfMemory => plain(TriggerName::OutOfMemory),
-            model::Trigger::Announced(id) => {
-                TriggerView { announcement: Some(id.0), ..plain(TriggerName::Announced) }
-            }
+            model::Trigger::Announced(id) => TriggerView { announcement: Some(id.0), ..plain(TriggerName::Announced) },
             model::Trigger::Asked => plain(TriggerName::Asked),
             model::Trigger::HurtAfter(ticket) => {
                 TriggerView { after_ticket: Some(ticket.0), ..plain(TriggerName::HurtAfter) }
