@@ -131,6 +131,11 @@ impl DecayingHistogram {
         self.tighten();
     }
 
+    /// Bytes held on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        self.weights.capacity() * size_of::<f64>()
+    }
+
     /// Whether there is nothing to tell a percentile from.
     pub fn is_empty(&self) -> bool {
         self.weight(usize::from(self.low)) < EPSILON
