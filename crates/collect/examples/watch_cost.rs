@@ -31,7 +31,11 @@ impl Groups {
             std::fs::create_dir(&parent)?;
             made.0.push(parent.clone());
             if hierarchy.version == collect::layout::Version::V2 {
-                let wanted = [(hierarchy.controllers.cpu, "+cpu"), (hierarchy.controllers.memory, "+memory"), (hierarchy.controllers.io, "+io")];
+                let wanted = [
+                    (hierarchy.controllers.cpu, "+cpu"),
+                    (hierarchy.controllers.memory, "+memory"),
+                    (hierarchy.controllers.io, "+io"),
+                ];
                 let wanted: Vec<&str> = wanted.iter().filter(|(has, _)| *has).map(|(_, name)| *name).collect();
                 if !wanted.is_empty() {
                     std::fs::write(parent.join("cgroup.subtree_control"), wanted.join(" "))?;
@@ -87,7 +91,12 @@ fn main() -> std::io::Result<()> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let resident = status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or("VmRSS unknown");
     println!("{found} targets ({count} made), {} sampled, {seconds} s at 1 Hz", samples.len());
-    println!("CPU {:.3} % of a core (sampling {:.3} %, refresh {:.3} %)", share(cpu_seconds() - before), share(sampling), share(refreshing));
+    println!(
+        "CPU {:.3} % of a core (sampling {:.3} %, refresh {:.3} %)",
+        share(cpu_seconds() - before),
+        share(sampling),
+        share(refreshing)
+    );
     println!("{resident}");
     Ok(())
 }

@@ -163,10 +163,7 @@ mod tests {
         used.extend(means(vec![(7, 25)]));
         used.push(ProcessUse { pid: 3, gpus: 0.0, memory: 512 });
         merge(&mut used);
-        let expected = [
-            ProcessUse { pid: 3, gpus: 0.1, memory: 512 },
-            ProcessUse { pid: 7, gpus: 1.0, memory: 0 },
-        ];
+        let expected = [ProcessUse { pid: 3, gpus: 0.1, memory: 512 }, ProcessUse { pid: 7, gpus: 1.0, memory: 0 }];
         assert_eq!(used, expected);
         assert_eq!(means(Vec::new()), []);
     }

@@ -62,7 +62,8 @@ mod tests {
 
     #[test]
     fn averages_become_thousandths() {
-        let text = b"some avg10=27.97 avg60=12.56 avg300=4.93 total=24585505\nfull avg10=0.05 avg60=0.00 avg300=0.00 total=0\n";
+        let text =
+            b"some avg10=27.97 avg60=12.56 avg300=4.93 total=24585505\nfull avg10=0.05 avg60=0.00 avg300=0.00 total=0\n";
         assert_eq!(shares(text), (Permille(280), Permille(1)));
         assert_eq!(shares(b"some avg10=100.00 avg60=1.00\n"), (Permille(1_000), Permille(0)));
         assert_eq!(shares(b"nonsense"), (Permille(0), Permille(0)));

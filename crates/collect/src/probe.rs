@@ -144,7 +144,8 @@ fn graphics(state: GpuState) -> Capability {
 }
 
 fn schedules(roots: &Roots) -> [Capability; 2] {
-    let cron = roots.etc.join("crontab").exists() || roots.etc.join("cron.d").exists() || roots.var.join("spool/cron").exists();
+    let cron =
+        roots.etc.join("crontab").exists() || roots.etc.join("cron.d").exists() || roots.var.join("spool/cron").exists();
     let systemd = roots.run.join("systemd/system").exists();
     let said = |available: bool, yes: &str, no: &str| (if available { yes } else { no }).to_owned();
     [

@@ -1,4 +1,5 @@
 //! Samples of made-up v1, v2 and hybrid hosts, figure by figure.
+#![allow(clippy::unwrap_used, reason = "a fault ends the test")]
 
 mod support;
 
@@ -65,13 +66,7 @@ fn write_v2(tree: &Tree, path: &str, counters: &Counters) {
     let cpu = format!("usage_usec {usage}\nuser_usec 1\nnr_throttled 4\nthrottled_usec {throttled}\n");
     tree.cgroup(&format!("{path}/cpu.stat")[1..], &cpu);
     tree.cgroup(&format!("{path}/memory.current")[1..], &format!("{}\n", 100 * MIB));
-    let stat = format!(
-        "anon {}\nfile {}\nkernel 5\nshmem {}\ninactive_file {}\n",
-        40 * MIB,
-        60 * MIB,
-        8 * MIB,
-        24 * MIB
-    );
+    let stat = format!("anon {}\nfile {}\nkernel 5\nshmem {}\ninactive_file {}\n", 40 * MIB, 60 * MIB, 8 * MIB, 24 * MIB);
     tree.cgroup(&format!("{path}/memory.stat")[1..], &stat);
     tree.cgroup(&format!("{path}/memory.events")[1..], &format!("low 0\noom 3\noom_kill {kills}\n"));
     let io = format!("8:0 rbytes={read} wbytes={written} rios=1 wios=2 dbytes=0 dios=0\n253:0 rbytes={read} wbytes=5\n");
@@ -221,12 +216,7 @@ fn knobs_are_read_in_both_versions() {
             (Resource::DiskWriteBandwidth, Setting::Bandwidth(write)),
         ]
     };
-    let expected = at_most(
-        Limit::At(MilliCores(1_250)),
-        512 * MIB,
-        Limit::At(BytesPerSecond(1_000_000)),
-        Limit::Unlimited,
-    );
+    let expected = at_most(Limit::At(MilliCores(1_250)), 512 * MIB, Limit::At(BytesPerSecond(1_000_000)), Limit::Unlimited);
 
     let tree = Tree::hybrid();
     tree.cgroup("cpu/system.slice/a.service/cpu.cfs_quota_us", "125000\n");
@@ -258,4 +248,37 @@ fn knobs_are_read_in_both_versions() {
     assert_eq!(held[0].1, Setting::Cpu(Limit::Unlimited));
     assert!(held.iter().all(|(resource, _)| *resource != Resource::MemoryLimit), "a missing knob is left out");
     assert_eq!(unified.settings(Ordinal(9)), []);
+}
+
+#[test]
+fn a_container_is_named_after_its_image_and_read_in_its_namespace() {
+    let tree = Tree::unified();
+    let id = "0b".repeat(32);
+    let group = format!("system.slice/docker-{id}.scope");
+    tree.cgroup(&format!("{group}/cpu.stat"), "usage_usec 0\n");
+    tree.cgroup(&format!("{group}/init/cgroup.procs"), "0\n77\n78\n");
+    tree.cgroup("system.slice/shares.service/cpu.stat", "usage_usec 0\n");
+    tree.cgroup("system.slice/shares.service/cgroup.procs", "99\n");
+    let record = r#"{"ID":"x","Config":{"Hostname":"h","Image":"registry:5000/team/web:1.2"}}"#;
+    tree.file(&format!("var/lib/docker/containers/{id}/config.v2.json"), record);
+    let host = tree.file("proc/self/ns/net", "");
+    tree.file("proc/77/ns/net", "");
+    std::fs::create_dir_all(tree.roots.proc.join("99/ns")).unwrap();
+    std::fs::hard_link(host, tree.roots.proc.join("99/ns/net")).unwrap();
+    let devices = |received: u64, sent: u64| {
+        let line = |name: &str, received, sent| format!("{name}: {received} 1 0 0 0 0 0 0 {sent} 1 0 0 0 0 0 0\n");
+        let text = format!("Inter-|\n face |bytes\n{}{}", line("lo", 5, 5), line("eth0", received, sent));
+        tree.file("proc/77/net/dev", &text);
+    };
+    devices(1_000, 2_000);
+    let mut sampler = sampler(&tree);
+    let changes = sampler.refresh();
+    let (_, spec) = &changes.appeared[0];
+    assert_eq!((spec.kind, spec.application.as_deref()), (TargetKind::Container, Some("team/web")));
+    sample(&mut sampler, 1);
+    devices(5_000, 4_000);
+    let seen = sample(&mut sampler, 3);
+    let network = |index: usize| [Metric::NetworkReceive, Metric::NetworkTransmit].map(|of| seen[index].usage.get(of));
+    assert_eq!(network(0), [Some(2_000.0), Some(1_000.0)]);
+    assert_eq!(network(1), [None, None], "nobody counts what shares our namespace");
 }

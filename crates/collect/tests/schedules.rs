@@ -1,4 +1,5 @@
 //! Upcoming runs of a made-up host's crontabs and timers, in its own time zone.
+#![allow(clippy::unwrap_used, reason = "a fault ends the test")]
 
 mod support;
 
@@ -77,7 +78,14 @@ fn crontabs_are_read_in_the_host_s_zone() {
     let days: Vec<&str> = either.iter().map(|line| &line[..16]).collect();
     assert_eq!(
         days,
-        ["2026-06-01T04:25", "2026-06-08T04:25", "2026-06-15T04:25", "2026-06-22T04:25", "2026-06-29T04:25", "2026-07-01T04:25"]
+        [
+            "2026-06-01T04:25",
+            "2026-06-08T04:25",
+            "2026-06-15T04:25",
+            "2026-06-22T04:25",
+            "2026-06-29T04:25",
+            "2026-07-01T04:25"
+        ]
     );
 }
 
@@ -101,7 +109,10 @@ fn enabled_timers_are_read() {
     let tree = berlin();
     let system = "usr/lib/systemd/system";
     tree.file(&format!("{system}/rotate.timer"), "[Timer]\nOnCalendar=daily\nRandomizedDelaySec=1h\n");
-    tree.file(&format!("{system}/rotate.service"), "[Service]\nExecStart=/usr/sbin/rotate \\\n  --all\nSlice=batch-logs.slice\n");
+    tree.file(
+        &format!("{system}/rotate.service"),
+        "[Service]\nExecStart=/usr/sbin/rotate \\\n  --all\nSlice=batch-logs.slice\n",
+    );
     tree.file("etc/systemd/system/rotate.timer.d/night.conf", "[Timer]\nOnCalendar=\nOnCalendar=*-*-* 03:00 UTC\n");
     tree.file(&format!("{system}/scan@.timer"), "[Timer]\nOnCalendar=*:0/30\nUnit=check@%i.service\n");
     tree.file(&format!("{system}/odd.timer"), "[Timer]\nOnCalendar=*-*~03\nOnUnitActiveSec=1d\n");

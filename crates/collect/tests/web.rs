@@ -1,4 +1,5 @@
 //! Scrapes and range queries against a small server of our own, with its answers and its faults.
+#![allow(clippy::unwrap_used, reason = "a fault ends the test")]
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -90,7 +91,8 @@ fn ranges_are_fetched_page_by_page_and_joined() {
     let (url, asked) = serve(ok(&[&first, &second]));
     let wall = WallTime::from_unix_secs;
     let query = "sum(rate(x[5m])) by (job)";
-    let series = prometheus::range(&format!("{url}/"), query, wall(0), wall(11_000), Span::from_secs(1), Some("s3cret")).unwrap();
+    let series =
+        prometheus::range(&format!("{url}/"), query, wall(0), wall(11_000), Span::from_secs(1), Some("s3cret")).unwrap();
     let text: Vec<String> = series.iter().map(|series| format!("{:?} {:?}", series.labels, series.samples)).collect();
     assert_eq!(
         text,

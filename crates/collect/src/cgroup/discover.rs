@@ -168,11 +168,9 @@ mod tests {
         ] {
             fs::create_dir_all(roots.cgroup.join(made)).unwrap();
         }
-        for (file, text) in [
-            ("cpu/cpu.shares", "1024\n"),
-            ("memory/memory.usage_in_bytes", "0\n"),
-            ("unified/cgroup.controllers", "\n"),
-        ] {
+        for (file, text) in
+            [("cpu/cpu.shares", "1024\n"), ("memory/memory.usage_in_bytes", "0\n"), ("unified/cgroup.controllers", "\n")]
+        {
             fs::write(roots.cgroup.join(file), text).unwrap();
         }
         let layout = Layout::detect(&roots);

@@ -95,16 +95,16 @@ mod tests {
             ("/process_api/0332ad3e6aafa6e2dfeffc56d3f6658c".into(), false, "-"),
             ("/batch".into(), false, "-"),
         ] {
-            let got = classify(&path, children).map_or("-".into(), |found| {
-                format!("{:?} {}", found.kind, found.application.as_deref().unwrap_or("?"))
-            });
+            let got = classify(&path, children)
+                .map_or("-".into(), |found| format!("{:?} {}", found.kind, found.application.as_deref().unwrap_or("?")));
             assert_eq!(got, expected, "{path}");
         }
     }
 
     #[test]
     fn instances_share_a_name() {
-        for (name, expected) in [("web-3", "web"), ("web3", "web3"), ("a@b", "a"), ("42", "42"), ("-1", "-1"), ("x_9", "x")] {
+        for (name, expected) in [("web-3", "web"), ("web3", "web3"), ("a@b", "a"), ("42", "42"), ("-1", "-1"), ("x_9", "x")]
+        {
             assert_eq!(without_instance(name), expected);
         }
     }

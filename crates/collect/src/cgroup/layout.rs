@@ -163,11 +163,7 @@ fn v1_at(folder: &Path) -> Option<Hierarchy> {
         // Some vendors' kernels have it here.
         pressure: has("cpuacct.usage") && has("cpu.pressure"),
     };
-    (controllers != Controllers::default()).then(|| Hierarchy {
-        root: folder.to_owned(),
-        version: Version::V1,
-        controllers,
-    })
+    (controllers != Controllers::default()).then(|| Hierarchy { root: folder.to_owned(), version: Version::V1, controllers })
 }
 
 #[cfg(test)]

@@ -95,7 +95,8 @@ impl Counting {
     /// Makes the map; fails where bpf(2) is not allowed.
     pub(crate) fn start() -> Result<Counting, CounterError> {
         let mut attributes = Attributes::default();
-        for (at, value) in [(0, BPF_MAP_TYPE_ARRAY), (4, 4), (8, (SLOTS * SLOT_BYTES) as u32), (12, 1), (16, BPF_F_MMAPABLE)] {
+        for (at, value) in [(0, BPF_MAP_TYPE_ARRAY), (4, 4), (8, (SLOTS * SLOT_BYTES) as u32), (12, 1), (16, BPF_F_MMAPABLE)]
+        {
             attributes.put_u32(at, value);
         }
         let map = attributes.call(BPF_MAP_CREATE, "make a map")?;
@@ -213,6 +214,54 @@ impl Attributes {
             // SAFETY: the kernel has just made this descriptor for us, and nobody else owns it.
             Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
             _ => Err(CounterError::Bpf { command: name, source: io::Error::last_os_error() }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+    use crate::Roots;
+    use crate::cgroup::layout::Layout;
+
+    /// Fifty connections to a closed port of another namespace: a SYN of 60 bytes out and an RST of 40 bytes in, each.
+    const WORK: &str = "unshare -n sleep 20 & peer=$!; sleep 0.2; \
+        ip link add fv0 type veth peer name fv1; ip link set fv1 netns $peer; \
+        ip addr add 10.9.0.1/24 dev fv0; ip link set fv0 up; ip link set lo up; \
+        nsenter -t $peer -n ip addr add 10.9.0.2/24 dev fv1; nsenter -t $peer -n ip link set fv1 up; sleep 0.3; \
+        for i in $(seq 50); do (echo > /dev/tcp/10.9.0.2/9) 2>/dev/null; (echo > /dev/tcp/127.0.0.1/9) 2>/dev/null; done; \
+        kill $peer";
+
+    #[test]
+    fn bytes_of_a_group_are_counted_without_loopback() {
+        let layout = Layout::detect(&Roots::host());
+        let Some(v2) = layout.v2() else { return eprintln!("skipped: no cgroup v2 mount") };
+        let folder = v2.root.join(format!("forerun-test-counter-{}", std::process::id()));
+        if let Err(error) = std::fs::create_dir(&folder) {
+            return eprintln!("skipped: failed to make {}: {error}", folder.display());
+        }
+        let outcome = Counting::start().and_then(|counting| counting.attach(&folder));
+        let counted = outcome.map(|slot| {
+            let script = format!("echo $$ > {}/cgroup.procs; exec unshare -n bash -c '{WORK}'", folder.display());
+            let output = Command::new("bash").args(["-c", &script]).output().unwrap();
+            (slot.read(), output)
+        });
+        let removed = (0..100).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::fs::remove_dir(&folder).is_ok()
+        });
+        assert!(removed, "{} cannot be removed", folder.display());
+        match counted {
+            Err(error) => eprintln!("skipped: {error}: {:?}", std::error::Error::source(&error)),
+            Ok((_, output)) if !output.stderr.is_empty() => {
+                eprintln!("skipped: no veth between namespaces: {}", String::from_utf8_lossy(&output.stderr));
+            }
+            Ok((bytes, _)) => {
+                assert!((3_000..3_300).contains(&bytes.transmitted), "{bytes:?}");
+                assert!((2_000..2_200).contains(&bytes.received), "{bytes:?}");
+            }
         }
     }
 }

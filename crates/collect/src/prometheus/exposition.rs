@@ -145,7 +145,10 @@ no_value
             assert_eq!(sum(TEXT, metric, &labels(wanted)), Ok(expected), "{metric} {wanted}");
         }
         assert_eq!(sum(TEXT, "broken", &[]).unwrap_err().line, 8);
-        assert_eq!(sum(TEXT, "no_value", &[]).unwrap_err().to_string(), "line 9 is not in the Prometheus text format: no_value");
+        assert_eq!(
+            sum(TEXT, "no_value", &[]).unwrap_err().to_string(),
+            "line 9 is not in the Prometheus text format: no_value"
+        );
     }
 
     #[test]

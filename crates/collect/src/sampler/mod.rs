@@ -80,6 +80,7 @@ impl Sampler {
     /// When bpf(2) is not allowed here. Targets with a namespace of their own are read all the same.
     pub fn count_network(&mut self) -> Result<(), CounterError> {
         self.counting = Some(Counting::start()?);
+        self.targets.iter_mut().flatten().for_each(Target::look_again);
         Ok(())
     }
 

@@ -59,6 +59,11 @@ impl Target {
         Target { found, sources, previous: None, pressure: None, network, refreshes: 0, on_gpu: false }
     }
 
+    /// Has the next refresh look for the target's network namespace.
+    pub(super) fn look_again(&mut self) {
+        self.refreshes = 0;
+    }
+
     /// Looks for the target's network namespace: at its first refreshes, then now and then.
     pub(super) fn follow_network(
         &mut self,

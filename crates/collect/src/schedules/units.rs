@@ -32,12 +32,14 @@ pub(super) fn enabled(roots: &Roots, suffix: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for folder in folders(roots) {
         for wants in fs::read_dir(&folder).into_iter().flatten().flatten() {
-            let is_wants = wants.file_name().to_str().is_some_and(|name| name.ends_with(".wants") || name.ends_with(".requires"));
+            let is_wants =
+                wants.file_name().to_str().is_some_and(|name| name.ends_with(".wants") || name.ends_with(".requires"));
             if !is_wants {
                 continue;
             }
             let wanted = fs::read_dir(wants.path()).into_iter().flatten().flatten();
-            names.extend(wanted.filter_map(|link| link.file_name().into_string().ok()).filter(|name| name.ends_with(suffix)));
+            names
+                .extend(wanted.filter_map(|link| link.file_name().into_string().ok()).filter(|name| name.ends_with(suffix)));
         }
     }
     names

@@ -1,5 +1,5 @@
 //! A made-up host in a temporary folder.
-#![allow(dead_code, reason = "each test file uses its share")]
+#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses its share, and a fault ends the test")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -23,11 +23,7 @@ impl Reader {
     pub(crate) fn open(place: &Place<'_>, descriptors: &Descriptors) -> Option<Reader> {
         let folder = place.folder(Version::V1, |has| has.memory)?;
         let open = |name: &str| KeptFile::open(&folder.join(name), descriptors);
-        Some(Reader {
-            usage: open("memory.usage_in_bytes"),
-            stat: open("memory.stat"),
-            oom: open("memory.oom_control"),
-        })
+        Some(Reader { usage: open("memory.usage_in_bytes"), stat: open("memory.stat"), oom: open("memory.oom_control") })
     }
 
     pub(crate) fn retry(&mut self) {
