@@ -1,12 +1,5 @@
-//! The forerun command and daemon.
-
-mod cli;
-mod client;
-mod commands;
-mod config;
-mod examples;
-mod render;
+//! The forerun command and daemon: see the library beside it.
 
 fn main() -> std::process::ExitCode {
-    cli::main()
+    forerun::cli::main()
 }

@@ -402,10 +402,14 @@ mod tests {
     #[test]
     fn undo_needs_exactly_one_choice() {
         let parse = |line: &str| Cli::try_parse_from(line.split(' ')).is_ok();
-        for fine in ["forerun undo T3", "forerun undo --last", "forerun undo --all", "forerun --json plan", "forerun plan --json"] {
+        for fine in
+            ["forerun undo T3", "forerun undo --last", "forerun undo --all", "forerun --json plan", "forerun plan --json"]
+        {
             assert!(parse(fine), "{fine}");
         }
-        for wrong in ["forerun undo", "forerun undo T3 --all", "forerun mode --target x", "forerun mode act --kill-switch on"] {
+        for wrong in
+            ["forerun undo", "forerun undo T3 --all", "forerun mode --target x", "forerun mode act --kill-switch on"]
+        {
             assert!(!parse(wrong), "{wrong}");
         }
     }

@@ -28,7 +28,8 @@ fn check(common: &Common, file: Option<&Path>) -> Outcome {
     let common = Common { config: file.map(Path::to_path_buf).or_else(|| common.config.clone()), ..common.clone() };
     let loaded = configuration(&common, &Written::default())?;
     if let Some(path) = &loaded.settings.serve.tokens_file {
-        tokens::read(path).map_err(|error| Failure::of(Status::Usage, &error, "`forerun config token NAME` makes a line"))?;
+        tokens::read(path)
+            .map_err(|error| Failure::of(Status::Usage, &error, "`forerun config token NAME` makes a line"))?;
     }
     let answer = serde_json::json!({ "file": loaded.file, "valid": true });
     output(common.json, &answer, || match &loaded.file {
@@ -57,9 +58,7 @@ fn token(common: &Common, name: &str, role: RoleChoice, write: bool) -> Outcome 
         place = format!("added to {}; restart the daemon to use it", path.display());
     }
     let answer = serde_json::json!({ "token": secret.reveal(), "line": line, "written": write });
-    output(common.json, &answer, || {
-        format!("token, shown only now:\n  {}\n{place}:\n  {line}\n", secret.reveal())
-    })
+    output(common.json, &answer, || format!("token, shown only now:\n  {}\n{place}:\n  {line}\n", secret.reveal()))
 }
 
 fn append(path: &Path, line: &str) -> std::io::Result<()> {
@@ -88,14 +87,14 @@ pub fn man(into: Option<&Path>) -> Outcome {
 
 pub fn example(arguments: &ExampleArguments) -> Outcome {
     let options = examples::Options {
+        program: None,
         seed: arguments.seed,
         day: Duration::from_secs_f64(arguments.day),
         lifetime: arguments.lifetime.map(Duration::from_secs_f64),
         metrics: arguments.metrics,
     };
-    examples::run(arguments.kind, &options, arguments.wait_for_go).map_err(|error| {
-        Failure::new(Status::Failed, format!("the example `{}` ended: {error}", arguments.kind.name()), "")
-    })
+    examples::run(arguments.kind, &options, arguments.wait_for_go)
+        .map_err(|error| Failure::new(Status::Failed, format!("the example `{}` ended: {error}", arguments.kind.name()), ""))
 }
 
 #[cfg(test)]

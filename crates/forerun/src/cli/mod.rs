@@ -98,7 +98,8 @@ pub fn client(common: &Common) -> Outcome<Client> {
 pub fn output(json: bool, answer: &impl Serialize, text: impl FnOnce() -> String) -> Outcome {
     let shown = if json {
         let document = serde_json::to_string_pretty(answer);
-        document.map_err(|error| Failure::new(Status::Failed, format!("cannot write the answer as JSON: {error}"), ""))? + "\n"
+        document.map_err(|error| Failure::new(Status::Failed, format!("cannot write the answer as JSON: {error}"), ""))?
+            + "\n"
     } else {
         text()
     };

@@ -3,12 +3,10 @@
 
 mod transport;
 
-use serve::Problem;
-use serve::view::{
-    DecisionPage, DecisionView, ForecastReport, KillSwitchBody, ModeBody, PlanView, StatusView, TargetPage,
-};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serve::Problem;
+use serve::view::{DecisionPage, DecisionView, ForecastReport, KillSwitchBody, ModeBody, PlanView, StatusView, TargetPage};
 
 use crate::cli::failure::{Failure, Outcome, Status};
 pub use transport::Transport;
@@ -164,7 +162,11 @@ impl Client {
     fn unreachable(&self, error: &TransportError) -> Failure {
         let what = format!("cannot reach the daemon at {}: {error}", self.transport);
         if error.is_denied() {
-            return Failure::new(Status::Refused, what, "run this as root or as the daemon's user, or use --url with a token");
+            return Failure::new(
+                Status::Refused,
+                what,
+                "run this as root or as the daemon's user, or use --url with a token",
+            );
         }
         let remedy = "start it with `forerun up`, or say where it is with --socket or --url";
         Failure::new(Status::Unreachable, what, remedy)

@@ -41,10 +41,7 @@ fn a_question_goes_over_the_socket() {
     let daemon = answering(&socket, "200 OK", r#"{"mode":"act","target":"cgroup:/a b"}"#);
     let body = ModeBody { mode: serve::view::ModeName::Act, planner: None, target: Some("cgroup:/a b".into()) };
     assert_eq!(at(&socket).set_mode(&body).unwrap(), body);
-    assert_eq!(
-        daemon.join().unwrap(),
-        ("PUT /v1/mode HTTP/1.1".into(), r#"{"mode":"act","target":"cgroup:/a b"}"#.into())
-    );
+    assert_eq!(daemon.join().unwrap(), ("PUT /v1/mode HTTP/1.1".into(), r#"{"mode":"act","target":"cgroup:/a b"}"#.into()));
 }
 
 #[test]

@@ -95,7 +95,8 @@ impl Transport {
     pub fn send(&self, method: &str, path: &str, body: Option<Vec<u8>>) -> Result<Reply, TransportError> {
         match self {
             Transport::Socket(socket) => {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(TransportError::Io)?;
+                let runtime =
+                    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(TransportError::Io)?;
                 runtime.block_on(async {
                     let answer = over_socket(socket, method, path, body);
                     let late = |_| TransportError::Http(format!("no answer within {} s", ANSWER_TIME.as_secs()));

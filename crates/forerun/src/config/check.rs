@@ -130,7 +130,10 @@ impl Checker {
     fn pattern(&mut self, path: &str, pattern: &str) -> Box<str> {
         let bare = pattern.strip_prefix("cgroup:").unwrap_or(pattern);
         if !bare.starts_with(['/', '*']) {
-            self.fault(path, format!("is `{pattern}`, but a pattern begins with / or *, such as \"/system.slice/nginx.service\""));
+            self.fault(
+                path,
+                format!("is `{pattern}`, but a pattern begins with / or *, such as \"/system.slice/nginx.service\""),
+            );
         }
         bare.into()
     }
@@ -140,7 +143,8 @@ impl Checker {
         let planning_interval = self.amount("load.planning_interval", load.planning_interval, MILLIS(200)..=SECS(3_600));
         if planning_interval < sample_interval {
             let (planning, sampling) = (planning_interval.text(), sample_interval.text());
-            let message = format!("is {planning}, shorter than daemon.sample_interval ({sampling}): nothing new would be known");
+            let message =
+                format!("is {planning}, shorter than daemon.sample_interval ({sampling}): nothing new would be known");
             self.fault("load.planning_interval", message);
         }
         if window < planning_interval {
@@ -178,9 +182,8 @@ impl Checker {
         let path = |key: &str| format!("load.tier.{name}.{key}");
         let own = tier.target_violation_percent;
         TierSettings {
-            target_violation: own.map_or(violation, |own| {
-                self.share(&path("target_violation_percent"), Some(own), 0.01..=50.0)
-            }),
+            target_violation: own
+                .map_or(violation, |own| self.share(&path("target_violation_percent"), Some(own), 0.01..=50.0)),
             lambda_factor: self.number(&path("lambda_factor"), tier.lambda_factor, 0.01..=1_000.0),
             head_room: self.share(&path("head_room_percent"), tier.head_room_percent, 0.0..=400.0),
         }
@@ -262,7 +265,9 @@ impl Checker {
         let stale_after = self.amount("rails.stale_after", rails.stale_after, MILLIS(400)..=SECS(3_600));
         if stale_after < sample_interval.times(2) {
             let (stale, sampling) = (stale_after.text(), sample_interval.text());
-            let message = format!("is {stale}, less than twice daemon.sample_interval ({sampling}): one late sample would stop action");
+            let message = format!(
+                "is {stale}, less than twice daemon.sample_interval ({sampling}): one late sample would stop action"
+            );
             self.fault("rails.stale_after", message);
         }
         settings::Rails {
@@ -303,7 +308,8 @@ impl Checker {
 
     fn serve(&mut self, serve: written::Serve, listen: SocketAddr) -> settings::Serve {
         if !listen.ip().is_loopback() && serve.tokens_file.is_none() {
-            let message = format!("is {listen}, which others can reach: set serve.tokens_file first, or listen on 127.0.0.1");
+            let message =
+                format!("is {listen}, which others can reach: set serve.tokens_file first, or listen on 127.0.0.1");
             self.fault("daemon.listen", message);
         }
         settings::Serve {

@@ -8,8 +8,8 @@ use model::{Bytes, MilliCores, Span};
 
 use super::units::Text;
 use super::written::{
-    Bounds, Daemon, Import, KindWord, Load, LocalUsersWord, ModeWord, Rails, ResourceWord, Serve, Store, TierSection, TierWord,
-    Written,
+    Bounds, Daemon, Import, KindWord, Load, LocalUsersWord, ModeWord, Rails, ResourceWord, Serve, Store, TierSection,
+    TierWord, Written,
 };
 
 /// The port of API and dashboard.

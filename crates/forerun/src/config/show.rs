@@ -47,7 +47,9 @@ fn section(text: &mut String, path: &str, head: &str, table: &Table, about: &Doc
                     }
                 }
             }
-            Some(Value::Table(entry)) => section(text, &inner, &format!("[{inner}]"), entry, documented(&format!("[{inner}]"))),
+            Some(Value::Table(entry)) => {
+                section(text, &inner, &format!("[{inner}]"), entry, documented(&format!("[{inner}]")))
+            }
             Some(Value::Array(entries)) if nested(&Value::Array(entries.clone())) => {
                 for entry in entries.iter().filter_map(Value::as_table) {
                     section(text, &inner, &format!("[[{inner}]]"), entry, documented(&format!("[[{inner}]]")));

@@ -136,7 +136,11 @@ fn what_is_shown_reads_back_to_the_same() {
 
 #[test]
 fn who_runs_it_decides_where_things_are_kept() {
-    let user = Surroundings { home: Some("/home/ann".into()), runtime_dir: Some("/run/user/1000".into()), ..Surroundings::default() };
+    let user = Surroundings {
+        home: Some("/home/ann".into()),
+        runtime_dir: Some("/run/user/1000".into()),
+        ..Surroundings::default()
+    };
     let settings = read("x", "", &Written::default(), &user).unwrap().settings;
     assert_eq!(settings.daemon.state_dir, Path::new("/home/ann/.local/state/forerun"));
     assert_eq!(settings.daemon.socket, Path::new("/run/user/1000/forerun.sock"));

@@ -45,7 +45,8 @@ impl Amount for Span {
 
 impl Amount for Bytes {
     const KIND: &'static str = "a size";
-    const ACCEPTED: &'static str = "a number with B, KiB, MiB, GiB, TiB (powers of 1024) or kB, MB, GB, TB (powers of 1000), such as \"512 MiB\"";
+    const ACCEPTED: &'static str =
+        "a number with B, KiB, MiB, GiB, TiB (powers of 1024) or kB, MB, GB, TB (powers of 1000), such as \"512 MiB\"";
     const UNITS: &'static [(&'static str, f64)] = &SIZES;
     fn from_base(base: f64) -> Self {
         Bytes(base.round() as u64)
@@ -80,7 +81,8 @@ impl Amount for BytesPerSecond {
 impl Amount for MilliCores {
     const KIND: &'static str = "an amount of CPU";
     const ACCEPTED: &'static str = "a number of cores or millicores, such as \"1.5 cores\" or \"250 millicores\"";
-    const UNITS: &'static [(&'static str, f64)] = &[("cores", 1_000.0), ("core", 1_000.0), ("millicores", 1.0), ("millicore", 1.0)];
+    const UNITS: &'static [(&'static str, f64)] =
+        &[("cores", 1_000.0), ("core", 1_000.0), ("millicores", 1.0), ("millicore", 1.0)];
     fn from_base(base: f64) -> Self {
         MilliCores(base.round() as u64)
     }
@@ -135,7 +137,9 @@ pub fn read<T: Amount>(text: &str) -> Result<T, String> {
     let spelled = T::UNITS.iter().find(|(known, _)| known.eq_ignore_ascii_case(unit));
     refuse(match (spelled, kind_of(unit)) {
         (Some((known, _)), _) => format!("units are case sensitive, `{unit}` is written `{known}`"),
-        (None, Some(kind)) if kind != T::KIND => format!("`{unit}` is a unit of {}", kind.trim_start_matches("a ").trim_start_matches("an ")),
+        (None, Some(kind)) if kind != T::KIND => {
+            format!("`{unit}` is a unit of {}", kind.trim_start_matches("a ").trim_start_matches("an "))
+        }
         _ => format!("`{unit}` is no unit"),
     })
 }

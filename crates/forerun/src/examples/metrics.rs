@@ -43,7 +43,11 @@ impl Metrics {
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = writeln!(text, "# TYPE example_requests_total counter\nexample_requests_total {answered}");
-        let _ = writeln!(text, "# TYPE example_turned_away_total counter\nexample_turned_away_total {}", load(&self.turned_away));
+        let _ = writeln!(
+            text,
+            "# TYPE example_turned_away_total counter\nexample_turned_away_total {}",
+            load(&self.turned_away)
+        );
         let _ = writeln!(text, "# TYPE example_latency_seconds histogram");
         for (bound, count) in BUCKETS_MS.iter().zip(&self.within) {
             let seconds = *bound as f64 / 1e3;

@@ -10,6 +10,7 @@ mod work;
 
 use std::io::{self, BufRead, Write};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -43,6 +44,8 @@ impl Kind {
 /// What a program is started with.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// The forerun binary; this process' own when absent.
+    pub program: Option<PathBuf>,
     /// What its randomness starts from.
     pub seed: u64,
     /// Length of a day of the service.
@@ -55,7 +58,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { seed: 1, day: Duration::from_secs(90), lifetime: None, metrics: None }
+        Options { program: None, seed: 1, day: Duration::from_secs(90), lifetime: None, metrics: None }
     }
 }
 
@@ -96,7 +99,11 @@ impl Drop for Running {
 /// # Errors
 /// When the program cannot be started, or `join` fails; the program is ended then.
 pub fn spawn(kind: Kind, options: &Options, join: impl FnOnce(u32) -> io::Result<()>) -> io::Result<Running> {
-    let mut command = Command::new(std::env::current_exe()?);
+    let program = match &options.program {
+        Some(program) => program.clone(),
+        None => std::env::current_exe()?,
+    };
+    let mut command = Command::new(program);
     command.args(["example-workload", kind.name(), "--wait-for-go"]);
     command.args(["--seed", &options.seed.to_string(), "--day", &options.day.as_secs_f64().to_string()]);
     if let Some(lifetime) = options.lifetime {

@@ -40,7 +40,8 @@ pub fn run(options: &Options, until: Option<Instant>) -> io::Result<()> {
     let mut threads = Vec::new();
     for index in 0..THREADS {
         let (receiver, metrics) = (Arc::clone(&receiver), Arc::clone(&metrics));
-        threads.push(std::thread::Builder::new().name(format!("answer-{index}")).spawn(move || answer(&receiver, &metrics))?);
+        threads
+            .push(std::thread::Builder::new().name(format!("answer-{index}")).spawn(move || answer(&receiver, &metrics))?);
     }
     let mut chance = Chance::new(options.seed);
     let start = Instant::now();

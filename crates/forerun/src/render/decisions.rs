@@ -131,7 +131,8 @@ mod tests {
     #[test]
     fn a_plan_shows_steps_reasons_and_waits() {
         let at = Timestamp::parse("2026-01-31T08:00:00Z").unwrap();
-        let waiting = vec![WaitingCount { wait: "learning".into(), knobs: 3 }, WaitingCount { wait: "fits".into(), knobs: 2 }];
+        let waiting =
+            vec![WaitingCount { wait: "learning".into(), knobs: 3 }, WaitingCount { wait: "fits".into(), knobs: 2 }];
         insta::assert_snapshot!(plan(&PlanView { at, steps: vec![samples::step()], waiting }));
         let nothing = plan(&PlanView { at, steps: Vec::new(), waiting: Vec::new() });
         assert_eq!(nothing, "nothing would be changed now\n");

@@ -85,7 +85,11 @@ fn offer(text: &mut String, because: &BecauseView) {
     );
     let expected = figures.chance * figures.seconds_saved;
     if expected > 0.0 && cost > 0.0 {
-        let _ = writeln!(text, "          worth it while a second of waiting is worth {:.2} unit-seconds or more", cost / expected);
+        let _ = writeln!(
+            text,
+            "          worth it while a second of waiting is worth {:.2} unit-seconds or more",
+            cost / expected
+        );
     }
 }
 

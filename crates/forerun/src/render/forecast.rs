@@ -40,7 +40,9 @@ pub fn one(report: &ForecastReport) -> String {
 
 fn row(metric: &MetricView) -> [String; 9] {
     let unit = metric.unit.as_str();
-    let quantile = |pick: fn(&serve::view::QuantilesView) -> f64| maybe(metric.forecast.map(|forecast| pick(&forecast.quantiles)), unit);
+    let quantile = |pick: fn(&serve::view::QuantilesView) -> f64| {
+        maybe(metric.forecast.map(|forecast| pick(&forecast.quantiles)), unit)
+    };
     let coverage = metric.forecast.and_then(|forecast| forecast.coverage);
     [
         metric.metric.to_string(),

@@ -76,12 +76,8 @@ pub fn head(status: &StatusView) -> String {
     );
     let age = status.last_sample_age_seconds.map_or_else(|| "none yet".into(), |age| format!("{} ago", time(age)));
     let step = status.engine_step_ms.map_or_else(String::new, |ms| format!(", engine step {ms:.1} ms"));
-    let _ = writeln!(
-        text,
-        "samples {} taken, newest {age}; store {}{step}",
-        status.samples_total,
-        bytes(status.store.bytes)
-    );
+    let _ =
+        writeln!(text, "samples {} taken, newest {age}; store {}{step}", status.samples_total, bytes(status.store.bytes));
     for part in &status.degraded {
         let _ = writeln!(text, "note    {}: {}; {}", part.what, part.why, part.remedy);
     }

@@ -144,11 +144,8 @@ mod tests {
     use crate::render::samples;
 
     fn picture(width: u16, height: u16, look: &Look) -> String {
-        let snapshot = Snapshot {
-            status: samples::status(),
-            targets: vec![samples::target()],
-            decisions: vec![samples::decision()],
-        };
+        let snapshot =
+            Snapshot { status: samples::status(), targets: vec![samples::target()], decisions: vec![samples::decision()] };
         let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
         terminal.draw(|frame| draw(frame, &snapshot, look)).unwrap();
         terminal.backend().to_string()
@@ -157,7 +154,8 @@ mod tests {
     #[test]
     fn a_picture_holds_workloads_and_decisions() {
         let text = picture(160, 16, &Look::default());
-        for part in ["/forerun/examples/service", "0.42 / 0.95 / 1.25", "rests for 40 s", "T17", "0.50 → 0.98", "CPU ▾"] {
+        for part in ["/forerun/examples/service", "0.42 / 0.95 / 1.25", "rests for 40 s", "T17", "0.50 → 0.98", "CPU ▾"]
+        {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
     }
