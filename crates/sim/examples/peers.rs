@@ -1,4 +1,5 @@
-//! Prints the scorecard of the peers alone: `cargo run --release -p forerun-sim --example peers -- TRACE...`.
+//! Prints the scorecard of the peers alone:
+//! `cargo run --release -p forerun-sim --example peers -- [--json] [--only NAME] TRACE...`.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -8,13 +9,17 @@ use sim::baselines::peers;
 use sim::trace::read_usage;
 
 fn main() -> ExitCode {
-    let mut paths: Vec<String> = std::env::args().skip(1).collect();
-    let json = paths.first().is_some_and(|first| first == "--json");
-    if json {
-        paths.remove(0);
+    let (mut paths, mut json, mut only) = (Vec::new(), false, None);
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--json" => json = true,
+            "--only" => only = arguments.next(),
+            _ => paths.push(argument),
+        }
     }
     if paths.is_empty() {
-        eprintln!("usage: peers [--json] TRACE...");
+        eprintln!("usage: peers [--json] [--only NAME] TRACE...");
         return ExitCode::from(2);
     }
     for path in &paths {
@@ -25,7 +30,8 @@ fn main() -> ExitCode {
                 return ExitCode::FAILURE;
             }
         };
-        let peers = peers();
+        let mut peers = peers();
+        peers.retain(|peer| only.as_ref().is_none_or(|name| name == peer.name()));
         let entrants: Vec<Entrant<'_>> = peers.iter().map(|peer| Entrant::Scaled(peer.as_ref())).collect();
         let card = Scorecard::of(&run(&series, &entrants, &LoadOptions::default(), &|_, _| {}), "forerun");
         if json {

@@ -11,4 +11,5 @@
 
 pub mod backtest;
 pub mod baselines;
+pub mod report;
 pub mod trace;

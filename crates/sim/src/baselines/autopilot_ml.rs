@@ -26,6 +26,8 @@ const CHANGE_COST: f64 = 0.1;
 /// What a changed model costs.
 const MODEL_COST: f64 = 0.1;
 const RATIO: f64 = 1.10;
+/// A bucket with a smaller share of readings counts as empty.
+const EMPTY: f64 = 1e-9;
 const MODELS: usize = HALF_LIVES.len() * MARGINS.len();
 
 /// The ensemble; its variants weigh readings over the limit differently.
@@ -135,28 +137,78 @@ struct Counts {
     rows: [Vec<f64>; HALF_LIVES.len()],
     /// The end of each bucket between `low` and `high`: the candidate limits.
     ends: Vec<f64>,
+    /// What each candidate misses, by row, made anew after every window.
+    candidates: [Vec<Candidate>; HALF_LIVES.len()],
+}
+
+/// A limit at the end of a bucket, and what lies over and under it.
+#[derive(Clone, Copy)]
+struct Candidate {
+    limit: f64,
+    /// Share of readings in the bucket itself: neither over nor under.
+    within: f64,
+    over: f64,
+    under: f64,
+    /// Sum over the readings under it, each by the end of its bucket.
+    under_amount: f64,
+}
+
+impl Candidate {
+    fn cost(&self, rule: Rule, before: f64) -> f64 {
+        let under = if rule.by_distance { self.under - self.under_amount / self.limit } else { self.under };
+        rule.over_weight * self.over + under + if self.limit != before { CHANGE_COST } else { 0.0 }
+    }
 }
 
 impl Counts {
     fn new(buckets: Buckets) -> Counts {
-        Counts { buckets, low: usize::MAX, high: 0, rows: Default::default(), ends: Vec::new() }
+        let (rows, candidates) = (Default::default(), Default::default());
+        Counts { buckets, low: usize::MAX, high: 0, rows, ends: Vec::new(), candidates }
     }
 
     fn add(&mut self, readings: &[f64], decays: [f64; HALF_LIVES.len()]) {
         for &value in readings {
             self.reach(self.buckets.find(value));
         }
+        let places: Vec<usize> = readings.iter().map(|&value| self.buckets.find(value) - self.low).collect();
         let share = 1.0 / readings.len() as f64;
-        for (row, decay) in self.rows.iter_mut().zip(decays) {
+        let ends = &self.ends;
+        for ((row, decay), candidates) in self.rows.iter_mut().zip(decays).zip(&mut self.candidates) {
             // The first window counts in full: a mean that starts at zero would favour low limits.
-            let decay = if row.iter().all(|&count| count == 0.0) { 1.0 } else { decay };
+            let decay = if candidates.is_empty() { 1.0 } else { decay };
             for count in row.iter_mut() {
                 *count *= 1.0 - decay;
             }
-            for &value in readings {
-                row[self.buckets.find(value) - self.low] += decay * share;
+            for &place in &places {
+                row[place] += decay * share;
+            }
+            let total: f64 = row.iter().sum();
+            let (mut under, mut under_amount) = (0.0, 0.0);
+            candidates.clear();
+            candidates.extend(row.iter().zip(ends).map(|(&within, &limit)| {
+                let over = (total - under - within).max(0.0);
+                let candidate = Candidate { limit, within, over, under, under_amount };
+                under += within;
+                under_amount += within * limit;
+                candidate
+            }));
+        }
+    }
+
+    /// The candidate limit of least cost. A limit at an empty bucket costs more than one at the next fuller bucket below
+    /// (nothing more lies over it, more lies under it), unless it is the one in force, which needs no change.
+    fn best_limit(&self, row: usize, rule: Rule, before: f64) -> f64 {
+        let candidates = &self.candidates[row];
+        let held = candidates.partition_point(|candidate| candidate.limit < before);
+        let held = candidates.get(held).filter(|candidate| candidate.limit == before);
+        let mut best = held.map_or((f64::INFINITY, before), |held| (held.cost(rule, before), before));
+        for candidate in candidates.iter().filter(|candidate| candidate.within > EMPTY) {
+            let cost = candidate.cost(rule, before);
+            if cost < best.0 {
+                best = (cost, candidate.limit);
             }
         }
+        best.1
     }
 
     /// Makes room for `bucket`.
@@ -226,8 +278,8 @@ impl Ensemble {
 
     /// Lets every model choose its limit, then chooses the model.
     fn choose(&mut self, counts: &Counts) {
-        for (age, row) in counts.rows.iter().enumerate() {
-            self.wanted[age] = best_limit(row, &counts.ends, self.rule, self.wanted[age]);
+        for age in 0..HALF_LIVES.len() {
+            self.wanted[age] = counts.best_limit(age, self.rule, self.wanted[age]);
             for (place, margin) in MARGINS.into_iter().enumerate() {
                 let model = age * MARGINS.len() + place;
                 let limit = self.wanted[age] * (1.0 + margin);
@@ -243,23 +295,4 @@ impl Ensemble {
         let best = (0..MODELS).min_by(|&a, &b| price(a).total_cmp(&price(b))).unwrap_or(self.model);
         (self.model, self.limit) = (best, self.limits[best]);
     }
-}
-
-/// The candidate limit of least cost. `o(L)` counts buckets above the limit's, `u(L)` those below it.
-fn best_limit(row: &[f64], ends: &[f64], rule: Rule, before: f64) -> f64 {
-    let total: f64 = row.iter().sum();
-    let (mut below, mut below_amount) = (0.0, 0.0);
-    let mut best = (f64::INFINITY, before);
-    for (&count, &limit) in row.iter().zip(ends) {
-        let over = (total - below - count).max(0.0);
-        let under = if rule.by_distance { below - below_amount / limit } else { below };
-        let change = if limit != before { CHANGE_COST } else { 0.0 };
-        let cost = rule.over_weight * over + under + change;
-        if cost < best.0 {
-            best = (cost, limit);
-        }
-        below += count;
-        below_amount += count * limit;
-    }
-    best.1
 }

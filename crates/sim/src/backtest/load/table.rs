@@ -24,40 +24,40 @@ impl Scorecard {
         }
         if let Some(subject) = self.subject {
             writeln!(text)?;
-            self.write_losses(text, subject)?;
+            let losses = self.losses();
+            if losses.is_empty() {
+                writeln!(text, "{subject} loses nowhere: less mean slack than every peer at every level.")?;
+            }
+            for loss in losses {
+                writeln!(text, "{loss}")?;
+            }
         }
         Ok(())
     }
 
-    fn write_losses(&self, text: &mut String, subject: &str) -> std::fmt::Result {
-        let mut losses = 0;
+    /// One sentence for every section, peer and level at which the subject has no less mean slack than the peer.
+    pub fn losses(&self) -> Vec<String> {
+        let Some(subject) = self.subject else { return Vec::new() };
+        let mut losses = Vec::new();
         let mut sections: Vec<(&str, &Section)> = vec![("all", &self.all)];
         if self.by_metric.len() > 1 {
             sections.extend(self.by_metric.iter().map(|(metric, section)| (metric.as_str(), section)));
         }
         for (title, section) in sections {
-            for (name, levels) in &section.paired {
+            for (name, levels) in section.paired.iter().filter(|(name, _)| **name != "oracle") {
                 for (level, pair) in LEVELS.into_iter().zip(levels) {
                     let Some(saved) = pair.slack_points_saved_mean.filter(|&saved| saved <= 0.0) else { continue };
-                    if *name == "oracle" {
-                        continue;
-                    }
-                    losses += 1;
-                    writeln!(
-                        text,
+                    losses.push(format!(
                         "{subject} loses to {name} on {title} at {} %: {:.2} points more slack, {} of {} series won",
                         key(level),
                         -saved,
                         pair.wins,
                         pair.of
-                    )?;
+                    ));
                 }
             }
         }
-        match losses {
-            0 => writeln!(text, "{subject} loses nowhere: less mean slack than every peer at every level."),
-            _ => Ok(()),
-        }
+        losses
     }
 }
 
