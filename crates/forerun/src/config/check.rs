@@ -313,7 +313,7 @@ impl Checker {
             self.fault("daemon.listen", message);
         }
         settings::Serve {
-            tokens_file: serve.tokens_file,
+            tokens_file: serve.tokens_file.map(|path| self.absolute("serve.tokens_file", Some(path))),
             local_users: serve.local_users.map(|word| word.value()).unwrap_or_default(),
             operator_uids: serve.operator_uids.unwrap_or_default().into_iter().collect(),
             hosts: serve.hosts.unwrap_or_default(),

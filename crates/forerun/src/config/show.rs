@@ -27,6 +27,10 @@ fn section(text: &mut String, path: &str, head: &str, table: &Table, about: &Doc
     for (key, documentation) in about.keys {
         match table.get(*key) {
             Some(value) if nested(value) => {}
+            // Written out, it would forbid to add `[[target]]` below.
+            Some(Value::Array(none)) if none.is_empty() && is_list_of_sections(&join(path, key)) => {
+                let _ = writeln!(text, "# {}\n# there is no [[{key}]]", documentation.trim());
+            }
             Some(value) => {
                 let _ = writeln!(text, "# {}\n{key} = {value}", documentation.trim());
             }
@@ -62,6 +66,10 @@ fn section(text: &mut String, path: &str, head: &str, table: &Table, about: &Doc
 
 fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.into() } else { format!("{path}.{key}") }
+}
+
+fn is_list_of_sections(path: &str) -> bool {
+    sections().any(|(name, _)| name == format!("[[{path}]]"))
 }
 
 fn is_section(path: &str) -> bool {

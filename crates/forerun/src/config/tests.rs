@@ -135,6 +135,12 @@ fn what_is_shown_reads_back_to_the_same() {
 }
 
 #[test]
+fn a_rule_can_be_added_to_what_is_shown() {
+    let shown = read_text("").unwrap().show() + "\n[[target]]\nselect = \"/a\"\n";
+    assert_eq!(read_text(&shown).unwrap().settings.targets.len(), 1);
+}
+
+#[test]
 fn who_runs_it_decides_where_things_are_kept() {
     let user = Surroundings {
         home: Some("/home/ann".into()),
