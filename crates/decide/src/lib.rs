@@ -1,1 +1,26 @@
 //! Engine, arbiter, tiers, rails, ledger and the planners.
+//!
+//! [`Engine::step`] is the only way in: it takes a moment and an [`model::Observation`] and returns the decisions that follow.
+//! The daemon, dry runs, replays, backtests and simulations all call it. It reads no clock, file or random source, so a recorded
+//! list of observations gives the same decisions again.
+#![forbid(unsafe_code)]
+
+mod announcements;
+mod arbiter;
+mod bank;
+mod budget;
+mod engine;
+mod knob;
+mod ledger;
+pub mod lint;
+mod load;
+mod modes;
+mod settings;
+mod target;
+mod views;
+mod watch;
+
+pub use engine::Engine;
+pub use ledger::{Entry, Ledger};
+pub use settings::{ArbiterSettings, LoadSettings, Rails, Settings, TierSettings};
+pub use views::{KnobView, MetricView, PlanLine, TargetView};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    AnnouncementId, Bounds, Bytes, Digest, Metric, MilliCores, Mode, Ordinal, Outcome, Permille, Resource, Scope, Setting,
+    AnnouncementId, Bounds, Bytes, Decision, Digest, Metric, MilliCores, Mode, Ordinal, Outcome, Permille, Resource, Scope, Setting,
     Span, TargetSpec, Ticket, Tier, WallTime,
 };
 
@@ -76,6 +76,8 @@ pub enum Observation {
     },
     /// A person asked that a decision be undone.
     UndoAsked(Ticket),
+    /// A decision that an earlier run applied and whose value its knob still holds; `target` is the ordinal of today.
+    Adopted(Box<Decision>),
     /// An actuator finished.
     Done {
         /// Which decision.

@@ -8,7 +8,7 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::decision::WireOutcome;
+use super::decision::{WireDecision, WireOutcome};
 use super::words::{Numbered, WireBounds, WireScope, WireSetting};
 use crate::checked::BlobFault;
 
@@ -29,6 +29,7 @@ pub(crate) enum WireObservation {
     BoundsSet { target: u32, bounds: WireBounds },
     TierSet { target: u32, tier: u8 },
     UndoAsked(u64),
+    Adopted(Box<WireDecision>),
     Done { ticket: u64, outcome: WireOutcome },
 }
 
@@ -163,6 +164,7 @@ impl From<&Observation> for WireObservation {
             }
             Observation::TierSet { target, tier } => WireObservation::TierSet { target: target.0, tier: tier.number() },
             Observation::UndoAsked(ticket) => WireObservation::UndoAsked(ticket.0),
+            Observation::Adopted(decision) => WireObservation::Adopted(Box::new((&**decision).into())),
             Observation::Done { ticket, outcome } => WireObservation::Done { ticket: ticket.0, outcome: outcome.into() },
         }
     }
@@ -240,6 +242,7 @@ impl TryFrom<WireObservation> for Observation {
                 Observation::TierSet { target: Ordinal(target), tier: Tier::of_number(tier)? }
             }
             WireObservation::UndoAsked(ticket) => Observation::UndoAsked(Ticket(ticket)),
+            WireObservation::Adopted(decision) => Observation::Adopted(Box::new((*decision).try_into()?)),
             WireObservation::Done { ticket, outcome } => {
                 Observation::Done { ticket: Ticket(ticket), outcome: outcome.into() }
             }

@@ -1,0 +1,303 @@
+//! The heart: one observation in, decisions out.
+
+mod act;
+mod feedback;
+mod window;
+
+use std::collections::BTreeMap;
+
+use model::{Capacity, Decision, Metric, Mode, Moment, Observation, Ordinal, Planner, Resource, Setting, Span, TargetSample, WallTime};
+use predict::recurrent::Weights;
+use predict::{Scheme, Slot};
+use rayon::prelude::*;
+
+use crate::announcements::Announcements;
+use crate::bank::Bank;
+use crate::budget::Allowance;
+use crate::ledger::Ledger;
+use crate::load::WindowView;
+use crate::modes::Modes;
+use crate::settings::Settings;
+use crate::target::{NO_ROW, Schemes, Target};
+use crate::watch::Watch;
+
+/// More targets than this are refused: a bound on memory, not a figure of speed.
+const TARGETS_MAX: usize = 1_000_000;
+/// Below this many targets one core does it.
+const PARALLEL_FROM: usize = 512;
+
+/// Forecasts, plans and decides for all targets of one host. See the crate's documentation.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    settings: Settings,
+    schemes: Schemes,
+    targets: Vec<Option<Box<Target>>>,
+    /// Where in the present samples each target is, plus 1; 0 = nowhere. Kept to spare allocation.
+    sampled: Vec<u32>,
+    bank: Bank,
+    modes: Modes,
+    ledger: Ledger,
+    announcements: Announcements,
+    capacity: Option<Capacity>,
+    changes: Allowance,
+    watches: Vec<Watch>,
+    /// The window that is open, counted from the engine's start.
+    window: u64,
+    wall: WallTime,
+    decisions: Vec<Decision>,
+    digest: Option<model::Digest>,
+}
+
+impl Engine {
+    /// An engine that knows nothing yet.
+    pub fn new(settings: Settings) -> Self {
+        Engine {
+            schemes: Schemes::new(&settings),
+            targets: Vec::new(),
+            sampled: Vec::new(),
+            bank: Bank::default(),
+            modes: Modes::new(settings.mode),
+            ledger: Ledger::new(settings.first_ticket, settings.rails.ledger_entries),
+            announcements: Announcements::default(),
+            capacity: None,
+            changes: Allowance::new(settings.rails.changes_per_minute as f32, Span::from_secs(60)),
+            watches: Vec::new(),
+            window: 0,
+            wall: WallTime::default(),
+            decisions: Vec::new(),
+            digest: None,
+            settings,
+        }
+    }
+
+    /// Takes in one observation at `now`, which must not go back, and returns what was decided because of it.
+    pub fn step(&mut self, now: Moment, observation: &Observation) -> &[Decision] {
+        self.decisions.clear();
+        match observation {
+            Observation::TargetAppeared { target, spec } => self.appear(*target, Box::new(Target::new(spec.clone(), &self.settings))),
+            Observation::TargetGone { target } => self.vanish(*target),
+            Observation::Samples { wall, samples } => self.sampled(now, *wall, samples),
+            Observation::History(history) => self.learn_history(history),
+            Observation::Capacity(capacity) => self.capacity = Some(*capacity),
+            Observation::Settings { target, settings } => self.read_settings(*target, settings),
+            Observation::Announced(announcement) => self.announcements.add(announcement.clone()),
+            Observation::AnnouncementWithdrawn(id) => self.announcements.withdraw(*id),
+            Observation::ModelReady { digest, weights } => {
+                if let Ok(weights) = Weights::from_bytes(weights)
+                    && self.bank.load(weights)
+                {
+                    self.digest = Some(*digest);
+                }
+            }
+            Observation::ModeSet { scope, mode } => self.set_mode(scope, *mode),
+            Observation::KillSwitch(killed) => self.modes.kill(*killed),
+            Observation::BoundsSet { target, bounds } => {
+                if let Some(target) = self.target_mut(*target) {
+                    target.spec.bounds = *bounds;
+                }
+            }
+            Observation::TierSet { target, tier } => {
+                if let Some(target) = self.target_mut(*target) {
+                    target.spec.tier = *tier;
+                }
+            }
+            Observation::UndoAsked(ticket) => self.undo(now, *ticket),
+            Observation::Adopted(decision) => self.adopt(decision),
+            Observation::Done { ticket, outcome } => self.done(now, *ticket, outcome),
+        }
+        &self.decisions
+    }
+
+    fn appear(&mut self, ordinal: Ordinal, target: Box<Target>) {
+        let place = ordinal.0 as usize;
+        if place >= TARGETS_MAX {
+            return;
+        }
+        if self.targets.len() <= place {
+            self.targets.resize_with(place + 1, || None);
+            self.sampled.resize(place + 1, 0);
+        }
+        self.vanish(ordinal);
+        self.targets[place] = Some(target);
+    }
+
+    fn vanish(&mut self, ordinal: Ordinal) {
+        let Some(target) = self.targets.get_mut(ordinal.0 as usize).and_then(Option::take) else { return };
+        for row in target.rows.into_iter().filter(|&row| row != NO_ROW) {
+            self.bank.free_row(row);
+        }
+        self.modes.forget(ordinal);
+        self.announcements.forget(ordinal);
+        self.watches.retain(|watch| watch.target != ordinal);
+    }
+
+    fn sampled(&mut self, now: Moment, wall: WallTime, samples: &[TargetSample]) {
+        self.wall = wall;
+        for (place, sample) in samples.iter().enumerate() {
+            if let Some(slot) = self.sampled.get_mut(sample.target.0 as usize) {
+                *slot = place as u32 + 1;
+            }
+        }
+        let clock = Moment::after_start(Span::from_millis(wall.unix_millis().max(0) as u64));
+        let (schemes, places) = (&self.schemes, &self.sampled);
+        let observe = |(ordinal, slot): (usize, &mut Option<Box<Target>>)| {
+            if let (Some(target), Some(place)) = (slot.as_deref_mut(), places[ordinal].checked_sub(1)) {
+                target.observe(now, clock, &samples[place as usize], schemes);
+            }
+        };
+        if self.targets.len() < PARALLEL_FROM {
+            self.targets.iter_mut().enumerate().for_each(observe);
+        } else {
+            self.targets.par_iter_mut().enumerate().with_min_len(64).for_each(observe);
+        }
+        for sample in samples {
+            if let Some(slot) = self.sampled.get_mut(sample.target.0 as usize) {
+                *slot = 0;
+            }
+        }
+        self.check_watches(now);
+        let window = now.since_start().as_nanos() / self.settings.load.window.as_nanos().max(1);
+        if window > self.window {
+            self.window = window;
+            self.turn_window(now, wall);
+        } else if self.settings.load.react {
+            self.answer_alarms(now, samples);
+        }
+    }
+
+    /// Learns from earlier use: closes a window whenever the wall clock enters the next one.
+    fn learn_history(&mut self, history: &model::History) {
+        let window = self.settings.load.window;
+        let metric = history.metric;
+        let scheme = self.schemes.of(metric).clone();
+        let scheme = &Scheme { values_per_window: (window.as_secs_f64() / history.step.as_secs_f64().max(1e-3)).max(1.0) as f32, ..scheme };
+        let Some(target) = self.targets.get_mut(history.target.0 as usize).and_then(Option::as_deref_mut) else { return };
+        let tail = self.settings.load.tier(target.spec.tier).tail;
+        let series = target.series[metric.index()].get_or_insert_with(|| Box::new(predict::Series::new(scheme)));
+        let millis = (window.as_millis() as i64).max(1);
+        let mut open = history.start.unix_millis().div_euclid(millis);
+        for (step, value) in history.values.iter().enumerate() {
+            let end = history.start.plus(history.step.times(step as u64 + 1));
+            if let Some(value) = value {
+                series.observe(scheme, Moment::after_start(Span::from_millis(end.unix_millis().max(0) as u64)), *value);
+            }
+            let window_now = end.unix_millis().div_euclid(millis);
+            if window_now > open {
+                let start = WallTime::from_unix_millis(open * millis);
+                let closed = series.close(scheme, Slot::of(start, window), tail);
+                open = window_now;
+                if closed {
+                    series.prepare(scheme, Slot::of(WallTime::from_unix_millis(open * millis), window), tail, None);
+                }
+            }
+        }
+    }
+
+    fn read_settings(&mut self, ordinal: Ordinal, settings: &[(Resource, Setting)]) {
+        let manage = self.settings.load.manage.clone();
+        let Some(target) = self.target_mut(ordinal) else { return };
+        for (knob, resource) in target.knobs.iter_mut().zip(manage) {
+            let read = settings.iter().find(|(read, _)| *read == resource).map(|(_, setting)| *setting);
+            if knob.in_flight.is_some() {
+                continue;
+            }
+            // A value that is not ours was set by somebody else: it is theirs. The first reading is nobody's.
+            if let (Some(held), Some(read)) = (knob.holds, read)
+                && held != read
+                && !near(held, read)
+            {
+                knob.held_elsewhere = true;
+            }
+            knob.holds = read;
+        }
+    }
+
+    fn target_mut(&mut self, ordinal: Ordinal) -> Option<&mut Target> {
+        self.targets.get_mut(ordinal.0 as usize)?.as_deref_mut()
+    }
+
+    /// What the load planner may do with a target.
+    pub fn mode_for(&self, ordinal: Ordinal) -> Mode {
+        self.mode_of(ordinal)
+    }
+
+    fn mode_of(&self, ordinal: Ordinal) -> Mode {
+        self.modes.of(Planner::Load, ordinal)
+    }
+
+    /// What the load planner sees of the window that starts now.
+    fn view(&self, now: Moment) -> WindowView<'_> {
+        WindowView { now, start: self.wall, settings: &self.settings, schemes: &self.schemes, announcements: &self.announcements }
+    }
+
+    /// The targets, by ordinal.
+    pub fn targets(&self) -> impl Iterator<Item = (Ordinal, &Target)> {
+        self.targets.iter().enumerate().filter_map(|(place, target)| target.as_deref().map(|target| (Ordinal(place as u32), target)))
+    }
+
+    /// One target.
+    pub fn target(&self, ordinal: Ordinal) -> Option<&Target> {
+        self.targets.get(ordinal.0 as usize)?.as_deref()
+    }
+
+    /// The forecast of one metric of one target.
+    pub fn forecast(&self, ordinal: Ordinal, metric: Metric) -> Option<model::Forecast> {
+        self.target(ordinal)?.series(metric)?.forecast(self.schemes.of(metric))
+    }
+
+    /// The amount that one metric of one target passes in the share of time its tier allows, in the base unit.
+    pub fn limit(&self, ordinal: Ordinal, metric: Metric) -> Option<f32> {
+        self.target(ordinal)?.series(metric)?.limit()
+    }
+
+    /// The decisions that can still be undone.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Modes of all scopes.
+    pub fn mode(&self) -> Mode {
+        self.modes.all()
+    }
+
+    /// Whether the kill switch is thrown.
+    pub fn killed(&self) -> bool {
+        self.modes.killed()
+    }
+
+    /// The settings it was made with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The weights that serve the recurrent member.
+    pub fn model_digest(&self) -> Option<model::Digest> {
+        self.digest
+    }
+
+    /// Bytes that targets and their series hold.
+    pub fn bytes(&self) -> usize {
+        self.targets().map(|(_, target)| target.bytes()).sum::<usize>() + self.bank.bytes() + self.targets.capacity() * 8
+    }
+
+    /// Decisions by outcome, for metrics: how many of the remembered ones ended how.
+    pub fn outcomes(&self) -> BTreeMap<&'static str, u64> {
+        let mut counts = BTreeMap::new();
+        for entry in self.ledger.iter() {
+            *counts.entry(feedback::outcome_name(entry.outcome.as_ref())).or_default() += 1;
+        }
+        counts
+    }
+}
+
+/// Whether two readings are one value that the kernel rounded: within a page, or a thousandth.
+fn near(left: Setting, right: Setting) -> bool {
+    match (left.amount(), right.amount()) {
+        (Some(left), Some(right)) => left.abs_diff(right) <= (left.max(right) / 1_000).max(match left.max(right) {
+            large if large > 1 << 20 => 4_096,
+            _ => 1,
+        }),
+        (None, None) => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,109 @@
+//! What the engine knows of one knob of one target.
+
+use model::{Metric, Moment, Resource, Setting, Span, Ticket, Wait};
+
+use crate::budget::Allowance;
+
+/// One knob.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Knob {
+    /// What it holds, as far as is known; `None` until it was read or where this host lacks it.
+    pub holds: Option<Setting>,
+    /// What was last recommended, while the mode is not `act`: the next recommendation starts there.
+    pub advised: Option<Setting>,
+    /// A decision that has not come back yet.
+    pub in_flight: Option<Ticket>,
+    /// It rests until then.
+    pub rests_until: Moment,
+    /// Whether the rest follows a rollback.
+    pub on_probation: bool,
+    /// Somebody else set it.
+    pub held_elsewhere: bool,
+    /// Large changes left for the day.
+    pub changes: Allowance,
+    /// Why nothing was decided at the last look.
+    pub wait: Option<Wait>,
+    /// What was wanted at the last look, in the knob's own unit.
+    pub wanted: Option<u64>,
+}
+
+impl Knob {
+    /// A knob of which nothing is known.
+    pub fn new(changes_per_day: f32) -> Self {
+        Knob {
+            holds: None,
+            advised: None,
+            in_flight: None,
+            rests_until: Moment::START,
+            on_probation: false,
+            held_elsewhere: false,
+            changes: Allowance::new(changes_per_day, Span::from_secs(86_400)),
+            wait: None,
+            wanted: None,
+        }
+    }
+
+    /// What the next decision starts from.
+    pub fn base(&self) -> Option<Setting> {
+        self.advised.or(self.holds)
+    }
+
+    /// Rests until `until`.
+    pub fn rest(&mut self, until: Moment, on_probation: bool) {
+        self.rests_until = self.rests_until.max(until);
+        self.on_probation = on_probation;
+    }
+
+    /// The wait that keeps it from being turned at `now` at all.
+    pub fn blocked(&self, now: Moment) -> Option<Wait> {
+        if let Some(ticket) = self.in_flight {
+            return Some(Wait::InFlight(ticket));
+        }
+        if self.held_elsewhere {
+            return Some(Wait::HeldElsewhere);
+        }
+        (self.on_probation && now < self.rests_until).then_some(Wait::Probation { until: self.rests_until })
+    }
+}
+
+/// The metric whose forecast sizes a knob; `None` for knobs that follow no metric.
+pub const fn metric_of(resource: Resource) -> Option<Metric> {
+    match resource {
+        Resource::CpuQuota => Some(Metric::Cpu),
+        Resource::CpuWeight => None,
+        Resource::MemoryLimit => Some(Metric::Memory),
+        Resource::DiskReadBandwidth => Some(Metric::DiskRead),
+        Resource::DiskWriteBandwidth => Some(Metric::DiskWrite),
+        Resource::NetworkReceiveBandwidth => Some(Metric::NetworkReceive),
+        Resource::NetworkTransmitBandwidth => Some(Metric::NetworkTransmit),
+    }
+}
+
+/// The knob's units in one base unit of its metric: a core is 1,000 millicores.
+pub const fn units_per_base(resource: Resource) -> f64 {
+    match resource {
+        Resource::CpuQuota => 1_000.0,
+        _ => 1.0,
+    }
+}
+
+/// A base amount in the knob's own unit, rounded up.
+pub fn to_units(resource: Resource, amount: f32) -> u64 {
+    // `as` saturates and maps not-a-number to zero.
+    (f64::from(amount.max(0.0)) * units_per_base(resource)).ceil() as u64
+}
+
+/// A figure in the knob's own unit as a base amount.
+pub fn to_base(resource: Resource, units: u64) -> f32 {
+    (units as f64 / units_per_base(resource)) as f32
+}
+
+/// The smallest figure that is ever set: below it a workload cannot even end.
+pub const fn least(resource: Resource) -> u64 {
+    match resource {
+        Resource::CpuQuota => 10,
+        Resource::CpuWeight => 1,
+        Resource::MemoryLimit => 4 << 20,
+        _ => 64 << 10,
+    }
+}

@@ -1,0 +1,144 @@
+//! What the engine keeps of one target.
+
+use model::{Bytes, METRICS, Metric, Moment, Pressure, Resource, TargetSample, TargetSpec};
+use predict::{Scheme, Series, Slot};
+
+use crate::knob::{Knob, metric_of};
+use crate::settings::Settings;
+
+/// No row in the bank.
+pub const NO_ROW: u32 = u32::MAX;
+
+/// What hit a target in the newest sample and cannot wait for the window's end.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Alarm {
+    /// Share of the interval in which it was throttled.
+    pub throttled: f32,
+    /// Kills for lack of memory.
+    pub kills: u32,
+    /// Share of time in which all its tasks waited for memory.
+    pub memory_stalled: f32,
+}
+
+/// One target.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// What it is.
+    pub spec: TargetSpec,
+    /// One per metric that was ever seen.
+    pub series: [Option<Box<Series>>; METRICS.len()],
+    /// The series' rows in the bank.
+    pub rows: [u32; METRICS.len()],
+    /// One per knob in [`crate::LoadSettings::manage`], in that order.
+    pub knobs: Box<[Knob]>,
+    /// When the newest sample came.
+    pub sampled_at: Option<Moment>,
+    /// Memory that cannot be dropped.
+    pub memory_anon: Option<Bytes>,
+    /// The newest alarm signals.
+    pub alarm: Alarm,
+    /// Usual throttled share: what a lowering is compared with.
+    pub throttled_usual: f32,
+    /// The newest pressure.
+    pub pressure: Option<Pressure>,
+    /// Kills for lack of memory since it appeared.
+    pub kills: u32,
+}
+
+impl Target {
+    /// A target that just appeared.
+    pub fn new(spec: TargetSpec, settings: &Settings) -> Self {
+        Target {
+            spec,
+            series: Default::default(),
+            rows: [NO_ROW; METRICS.len()],
+            knobs: settings.load.manage.iter().map(|_| Knob::new(settings.load.changes_per_day)).collect(),
+            sampled_at: None,
+            memory_anon: None,
+            alarm: Alarm::default(),
+            throttled_usual: 0.0,
+            pressure: None,
+            kills: 0,
+        }
+    }
+
+    /// Takes in a sample; `clock` is the wall clock as a moment, for the histograms.
+    pub fn observe(&mut self, now: Moment, clock: Moment, sample: &TargetSample, schemes: &Schemes) {
+        self.sampled_at = Some(now);
+        for metric in METRICS {
+            if let Some(value) = sample.usage.get(metric) {
+                let scheme = schemes.of(metric);
+                self.series[metric.index()].get_or_insert_with(|| Box::new(Series::new(scheme))).observe(scheme, clock, value);
+            }
+        }
+        self.memory_anon = sample.memory_anon.or(self.memory_anon);
+        self.pressure = sample.pressure;
+        self.kills = self.kills.saturating_add(sample.out_of_memory_kills);
+        let throttled = sample.throttled.unwrap_or(0.0);
+        self.throttled_usual += 0.02 * (throttled - self.throttled_usual);
+        self.alarm = Alarm {
+            throttled,
+            kills: sample.out_of_memory_kills,
+            memory_stalled: sample.pressure.map_or(0.0, |pressure| pressure.memory_full.0 as f32 / 1_000.0),
+        };
+    }
+
+    /// Closes the window of every series.
+    pub fn close(&mut self, schemes: &Schemes, slot: Slot, tail: f32) {
+        for metric in METRICS {
+            if let Some(series) = &mut self.series[metric.index()] {
+                series.close(schemes.of(metric), slot, tail);
+            }
+        }
+    }
+
+    /// The series of a metric.
+    pub fn series(&self, metric: Metric) -> Option<&Series> {
+        self.series[metric.index()].as_deref()
+    }
+
+    /// Present use of what a knob limits, in the metric's base unit.
+    pub fn in_use(&self, resource: Resource) -> Option<f32> {
+        self.series(metric_of(resource)?).map(Series::newest)
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        let series: usize = self.series.iter().flatten().map(|series| series.bytes()).sum();
+        size_of::<Target>() + self.knobs.len() * size_of::<Knob>() + self.spec.id.as_str().len() + series
+    }
+}
+
+/// The scheme of every metric.
+#[derive(Clone, Debug)]
+pub struct Schemes([Scheme; METRICS.len()]);
+
+impl Schemes {
+    /// Schemes of the engine's windows.
+    pub fn new(settings: &Settings) -> Self {
+        let window = settings.load.window;
+        let values = window.as_secs_f64() / settings.load.sample_interval.as_secs_f64().max(1e-3);
+        Schemes(METRICS.map(|metric| Scheme {
+            window,
+            values_per_window: values.max(1.0) as f32,
+            grain: metric.grain(),
+            buckets: buckets(metric),
+        }))
+    }
+
+    /// The scheme of one metric.
+    pub fn of(&self, metric: Metric) -> &Scheme {
+        &self.0[metric.index()]
+    }
+}
+
+/// The VPA's own buckets for CPU and memory, the same ratio from the metric's grain for the others.
+fn buckets(metric: Metric) -> predict::Buckets {
+    const RATIO: f64 = 1.05;
+    match metric {
+        Metric::Cpu => predict::Buckets::cpu_cores(),
+        Metric::Memory | Metric::GpuMemory => predict::Buckets::memory_bytes(),
+        Metric::Application => predict::Buckets::exponential(f64::from(metric.grain()), 1e12, RATIO),
+        _ => predict::Buckets::exponential(f64::from(metric.grain()), 1e12, RATIO),
+    }
+}
