@@ -1,11 +1,14 @@
-//! Adam on one flat list of parameters, with the gradient's length limited and a falling step.
-//! Source: Kingma and Ba 2015, algorithm 1; gradient limit of Pascanu et al. 2013; cosine fall of Loshchilov and Hutter 2017.
+//! AdamW on one flat list of parameters, with the gradient's length limited and a falling step.
+//! Source: Kingma and Ba 2015, algorithm 1; decoupled decay of Loshchilov and Hutter 2019 and their cosine fall (2017);
+//! gradient limit of Pascanu et al. 2013.
 
 const FIRST_DECAY: f32 = 0.9;
 const SECOND_DECAY: f32 = 0.999;
 const EPSILON: f32 = 1e-8;
 /// Longer gradients are shortened to this.
 const LENGTH_MAX: f32 = 1.0;
+/// Parameters shrink by this share of the step size.
+const DECAY: f32 = 0.1;
 /// The last step as a share of the first.
 const LAST_SHARE: f32 = 0.05;
 
@@ -41,6 +44,7 @@ impl Adam {
             let gradient = gradient * shorten;
             *first += (1.0 - FIRST_DECAY) * (gradient - *first);
             *second += (1.0 - SECOND_DECAY) * (gradient * gradient - *second);
+            *parameter -= self.rate * fall * DECAY * *parameter;
             *parameter -= rate * *first / ((*second * unbias).sqrt() + EPSILON);
         }
     }

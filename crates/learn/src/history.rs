@@ -45,8 +45,8 @@ pub enum LearnError {
     /// The result is not usable as weights.
     #[error("training ended in unusable weights")]
     Weights(#[from] WeightsError),
-    /// The training thread could not be started.
-    #[error("failed to start the training thread: {0}")]
+    /// The training thread did not start, or broke down.
+    #[error("the training thread failed: {0}")]
     Thread(String),
 }
 

@@ -34,7 +34,7 @@ pub struct TrainOptions {
     pub stretch: usize,
     /// Steps in all; each sees up to 128 stretches.
     pub steps_max: usize,
-    /// Epochs without a better loss on the choosing windows before it ends early.
+    /// Steps without a better loss on the choosing windows before it ends early, at the end of an epoch.
     pub patience: usize,
     /// The first step size, above 0 and at most 1.
     pub rate: f32,
@@ -53,7 +53,7 @@ impl Default for TrainOptions {
             hidden: 16,
             stretch: 32,
             steps_max: 1_200,
-            patience: 5,
+            patience: 300,
             rate: 5e-3,
             seed: 1,
             windows_min: 1_000,
@@ -111,7 +111,7 @@ pub fn train(
     check(options)?;
     let history = History::new(sequences, options)?;
     let mut training = Training::new(&history, options)?;
-    while training.steps < options.steps_max && training.stale <= options.patience {
+    while training.steps < options.steps_max && training.steps - training.best_steps <= options.patience {
         if training.epoch(progress)? == Some(Stop::KeepBest) {
             break;
         }
@@ -152,8 +152,8 @@ struct Training<'a> {
     parameters: Vec<f32>,
     best: Weights,
     best_loss: f32,
-    /// Epochs since the best.
-    stale: usize,
+    /// Steps done when the best was found.
+    best_steps: usize,
     steps: usize,
     epochs: usize,
 }
@@ -177,7 +177,7 @@ impl<'a> Training<'a> {
             parameters,
             best,
             best_loss: f32::INFINITY,
-            stale: 0,
+            best_steps: 0,
             steps: 0,
             epochs: 0,
         })
@@ -197,9 +197,8 @@ impl<'a> Training<'a> {
                 states[place * hidden..][..hidden].copy_from_slice(state);
             }
         });
-        self.stale += 1;
         if loss < self.best_loss {
-            (self.best, self.best_loss, self.stale) = (weights, loss, 0);
+            (self.best, self.best_loss, self.best_steps) = (weights, loss, self.steps);
         }
         Ok(())
     }

@@ -34,6 +34,8 @@ pub struct Finished {
 pub struct Trainer {
     cancelled: Arc<AtomicBool>,
     result: Receiver<Result<Finished, LearnError>>,
+    /// Whether the result was handed over.
+    taken: bool,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -69,28 +71,37 @@ impl Trainer {
         #[expect(clippy::disallowed_methods, reason = "training is the one thing this crate does beside its caller")]
         let thread = std::thread::Builder::new().name("forerun-learn".into()).spawn(work);
         match thread {
-            Ok(thread) => Ok(Trainer { cancelled, result, thread: Some(thread) }),
+            Ok(thread) => Ok(Trainer { cancelled, result, taken: false, thread: Some(thread) }),
             Err(error) => Err(LearnError::Thread(error.to_string())),
         }
     }
 
-    /// The result, once, when there is one; does not wait.
-    pub fn poll(&self) -> Option<Result<Finished, LearnError>> {
-        match self.result.try_recv() {
-            Ok(result) => Some(result),
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-        }
+    /// The result, once, when there is one; does not wait. A thread that broke down counts as [`LearnError::Thread`].
+    pub fn poll(&mut self) -> Option<Result<Finished, LearnError>> {
+        let result = match self.result.try_recv() {
+            Err(TryRecvError::Empty) => return None,
+            Err(TryRecvError::Disconnected) if self.taken => return None,
+            Err(TryRecvError::Disconnected) => Err(broke_down()),
+            Ok(result) => result,
+        };
+        self.taken = true;
+        Some(result)
     }
 
-    /// Waits for the result. `None` when it was already taken.
+    /// Waits for the result. `None` when [`Trainer::poll`] has already given it.
     pub fn wait(self) -> Option<Result<Finished, LearnError>> {
-        self.result.recv().ok()
+        let result = self.result.recv().unwrap_or_else(|_| Err(broke_down()));
+        (!self.taken).then_some(result)
     }
 
     /// Asks for an end; the result then is [`LearnError::Cancelled`], unless it was already there.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
     }
+}
+
+fn broke_down() -> LearnError {
+    LearnError::Thread("it ended without a result".into())
 }
 
 impl Drop for Trainer {

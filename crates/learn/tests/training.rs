@@ -91,7 +91,7 @@ fn the_thread_delivers_bytes_and_can_be_cancelled() {
     assert!(Weights::from_bytes(&finished.weights).is_ok());
 
     let endless = TrainOptions { steps_max: usize::MAX, patience: usize::MAX, ..options() };
-    let trainer = Trainer::start(waves(5, 12), endless, Span::from_secs(u64::MAX), || Span::ZERO).unwrap();
+    let mut trainer = Trainer::start(waves(5, 12), endless, Span::from_secs(u64::MAX), || Span::ZERO).unwrap();
     assert_eq!(trainer.poll(), None);
     trainer.cancel();
     assert!(matches!(trainer.wait(), Some(Err(LearnError::Cancelled { .. }))));

@@ -93,10 +93,7 @@ mod tests {
     fn stay_within_a_millionth_of_the_exact_functions() {
         for x in grid() {
             let exact = f64::from(x);
-            assert!(
-                (f64::from(sigmoid(x)) - 1.0 / (1.0 + (-exact).exp())).abs() < 1e-6,
-                "sigmoid({x})"
-            );
+            assert!((f64::from(sigmoid(x)) - 1.0 / (1.0 + (-exact).exp())).abs() < 1e-6, "sigmoid({x})");
             assert!((f64::from(tanh(x)) - exact.tanh()).abs() < 1e-6, "tanh({x})");
             let soft = if exact > 30.0 { exact } else { exact.exp().ln_1p() };
             assert!((f64::from(softplus(x)) - soft).abs() < 1e-6 * soft.max(1.0), "softplus({x})");

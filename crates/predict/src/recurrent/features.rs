@@ -114,8 +114,7 @@ impl Normaliser {
 
 /// Amounts are between 0 and a number whose sums and quotients stay finite.
 fn sane(amount: f32) -> f32 {
-    // `max` drops not-a-number.
-    amount.max(0.0).min(1e30)
+    if amount > 0.0 { amount.min(1e30) } else { 0.0 }
 }
 
 #[cfg(test)]
@@ -124,19 +123,12 @@ mod tests {
 
     use super::*;
 
-    const PACE: Pace = Pace {
-        memory_windows: 144.0,
-        grain: 0.01,
-    };
+    const PACE: Pace = Pace { memory_windows: 144.0, grain: 0.01 };
 
     fn seen(amounts: &[f32]) -> (Normaliser, [f32; FEATURES]) {
         let (mut normaliser, mut features) = (Normaliser::default(), [0.0; FEATURES]);
         for &peak in amounts {
-            let window = WindowUse {
-                peak,
-                mean: peak / 2.0,
-                expected: Some(peak * 2.0),
-            };
+            let window = WindowUse { peak, mean: peak / 2.0, expected: Some(peak * 2.0) };
             normaliser.observe(&PACE, &window, &Calendar::default(), &mut features);
         }
         (normaliser, features)

@@ -42,11 +42,7 @@ pub fn step_batch(weights: &Weights, inputs: &[f32], states: &mut [f32], outputs
     let series = inputs.len() / width;
     assert_eq!(inputs.len(), series * width, "inputs are not whole rows of {width}");
     assert_eq!(states.len(), series * hidden, "states are not {series} rows of {hidden}");
-    assert_eq!(
-        outputs.len(),
-        series * QUANTILES,
-        "outputs are not {series} rows of {QUANTILES}"
-    );
+    assert_eq!(outputs.len(), series * QUANTILES, "outputs are not {series} rows of {QUANTILES}");
     let sections = weights.sections();
     if series <= TASK {
         step_rows(&sections, inputs, states, outputs);
@@ -63,10 +59,8 @@ pub fn step_batch(weights: &Weights, inputs: &[f32], states: &mut [f32], outputs
 fn step_rows(weights: &Sections<'_>, inputs: &[f32], states: &mut [f32], outputs: &mut [f32]) {
     let (width, hidden) = (weights.inputs, weights.hidden);
     let mut block = Block::default();
-    let rows = inputs
-        .chunks(LANES * width)
-        .zip(states.chunks_mut(LANES * hidden))
-        .zip(outputs.chunks_mut(LANES * QUANTILES));
+    let rows =
+        inputs.chunks(LANES * width).zip(states.chunks_mut(LANES * hidden)).zip(outputs.chunks_mut(LANES * QUANTILES));
     for ((inputs, states), outputs) in rows {
         turn_in(inputs, &mut block.input[..width]);
         turn_in(states, &mut block.state[..hidden]);
@@ -212,11 +206,7 @@ mod tests {
     fn plain(weights: &Weights, input: &[f32], state: &[f32]) -> (Vec<f64>, Vec<f64>) {
         let (parts, hidden) = (weights.sections(), weights.hidden());
         let product = |matrix: &[f32], row: usize, values: &[f64]| -> f64 {
-            matrix[row * values.len()..]
-                .iter()
-                .zip(values)
-                .map(|(weight, value)| f64::from(*weight) * value)
-                .sum()
+            matrix[row * values.len()..].iter().zip(values).map(|(weight, value)| f64::from(*weight) * value).sum()
         };
         let wide = |values: &[f32]| -> Vec<f64> { values.iter().map(|value| f64::from(*value)).collect() };
         let (input, state) = (wide(input), wide(state));
@@ -260,10 +250,7 @@ mod tests {
             for one in 0..series {
                 let (next, quantiles) = plain(&weights, &rows[one * inputs..][..inputs], &before[one * hidden..][..hidden]);
                 for (unit, exact) in next.iter().enumerate() {
-                    assert!(
-                        (f64::from(states[one * hidden + unit]) - exact).abs() < 5e-6,
-                        "state of {inputs}x{hidden}"
-                    );
+                    assert!((f64::from(states[one * hidden + unit]) - exact).abs() < 5e-6, "state of {inputs}x{hidden}");
                 }
                 for (level, exact) in quantiles.iter().enumerate() {
                     assert!((f64::from(outputs[one * QUANTILES + level]) - exact).abs() < 1e-5 * exact.abs().max(1.0));

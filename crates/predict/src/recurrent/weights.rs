@@ -111,15 +111,7 @@ pub struct Sections<'a> {
 
 /// The lengths of the sections, in the order of [`Sections`].
 pub const fn section_lengths(inputs: usize, hidden: usize) -> [usize; 7] {
-    [
-        3 * hidden * inputs,
-        3 * hidden * hidden,
-        3 * hidden,
-        hidden,
-        QUANTILES * inputs,
-        QUANTILES * hidden,
-        QUANTILES,
-    ]
+    [3 * hidden * inputs, 3 * hidden * hidden, 3 * hidden, hidden, QUANTILES * inputs, QUANTILES * hidden, QUANTILES]
 }
 
 impl Weights {
@@ -130,19 +122,12 @@ impl Weights {
     pub fn new(inputs: usize, hidden: usize, parameters: Vec<f32>) -> Result<Self, WeightsError> {
         let need = Self::count(inputs, hidden)?;
         if parameters.len() != need {
-            return Err(WeightsError::Count {
-                need,
-                got: parameters.len(),
-            });
+            return Err(WeightsError::Count { need, got: parameters.len() });
         }
         if let Some(index) = parameters.iter().position(|value| !value.is_finite()) {
             return Err(WeightsError::NotFinite { index });
         }
-        Ok(Weights {
-            inputs,
-            hidden,
-            parameters,
-        })
+        Ok(Weights { inputs, hidden, parameters })
     }
 
     /// The number of parameters of a model of these sizes.
@@ -177,31 +162,14 @@ impl Weights {
     /// The parameters by name.
     pub fn sections(&self) -> Sections<'_> {
         let mut rest = self.parameters.as_slice();
-        let [
-            gates_input,
-            gates_state,
-            gates_bias,
-            carried_bias,
-            head_input,
-            head_state,
-            head_bias,
-        ] = section_lengths(self.inputs, self.hidden).map(|length| {
-            let (part, after) = rest.split_at(length);
-            rest = after;
-            part
-        });
+        let [gates_input, gates_state, gates_bias, carried_bias, head_input, head_state, head_bias] =
+            section_lengths(self.inputs, self.hidden).map(|length| {
+                let (part, after) = rest.split_at(length);
+                rest = after;
+                part
+            });
         let (inputs, hidden) = (self.inputs, self.hidden);
-        Sections {
-            inputs,
-            hidden,
-            gates_input,
-            gates_state,
-            gates_bias,
-            carried_bias,
-            head_input,
-            head_state,
-            head_bias,
-        }
+        Sections { inputs, hidden, gates_input, gates_state, gates_bias, carried_bias, head_input, head_state, head_bias }
     }
 
     /// The file form; equal weights give equal bytes.
@@ -213,9 +181,7 @@ impl Weights {
         }
         LEVELS.iter().for_each(|level| bytes.extend_from_slice(&level.to_le_bytes()));
         bytes.extend_from_slice(&(self.parameters.len() as u32).to_le_bytes());
-        self.parameters
-            .iter()
-            .for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
+        self.parameters.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
         let sum = checksum(&bytes);
         bytes.extend_from_slice(&sum.to_le_bytes());
         bytes
@@ -229,18 +195,11 @@ impl Weights {
         if bytes.get(..MAGIC.len()) != Some(&MAGIC) {
             return Err(WeightsError::Magic);
         }
-        let (header, rest) = bytes.split_at_checked(HEADER).ok_or(WeightsError::Length {
-            need: HEADER,
-            got: bytes.len(),
-        })?;
+        let (header, rest) =
+            bytes.split_at_checked(HEADER).ok_or(WeightsError::Length { need: HEADER, got: bytes.len() })?;
         let words: Vec<u32> = words(&header[MAGIC.len()..]).map(u32::from_le_bytes).collect();
-        let (schema, inputs, hidden, levels, got) = (
-            words[0],
-            words[1] as usize,
-            words[2] as usize,
-            &words[3..words.len() - 1],
-            words[words.len() - 1] as usize,
-        );
+        let (schema, inputs, hidden, levels, got) =
+            (words[0], words[1] as usize, words[2] as usize, &words[3..words.len() - 1], words[words.len() - 1] as usize);
         if schema != SCHEMA {
             return Err(WeightsError::Schema { found: schema });
         }
@@ -252,10 +211,8 @@ impl Weights {
             return Err(WeightsError::Count { need, got });
         }
         let (values, trailer) = rest.split_at_checked(4 * need).unwrap_or((rest, &[]));
-        let trailer: [u8; TRAILER] = trailer.try_into().map_err(|_| WeightsError::Length {
-            need: HEADER + 4 * need + TRAILER,
-            got: bytes.len(),
-        })?;
+        let trailer: [u8; TRAILER] =
+            trailer.try_into().map_err(|_| WeightsError::Length { need: HEADER + 4 * need + TRAILER, got: bytes.len() })?;
         let (found, computed) = (u64::from_le_bytes(trailer), checksum(&bytes[..HEADER + 4 * need]));
         if found != computed {
             return Err(WeightsError::Checksum { found, computed });
@@ -274,9 +231,7 @@ fn words_of(bytes: &[u8]) -> Vec<f32> {
 
 /// FNV-1a, 64 bits: every change of one byte is seen, others all but surely. Guards against damage, not against forgery.
 fn checksum(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| {
-        (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 #[cfg(test)]
@@ -294,9 +249,7 @@ mod tests {
     }
 
     fn small() -> Vec<u8> {
-        Weights::new(1, 8, vec![0.25; Weights::count(1, 8).unwrap()])
-            .unwrap()
-            .to_bytes()
+        Weights::new(1, 8, vec![0.25; Weights::count(1, 8).unwrap()]).unwrap().to_bytes()
     }
 
     proptest! {
@@ -338,23 +291,14 @@ mod tests {
         };
         let need = Weights::count(1, 8).unwrap();
         let table = [
-            (
-                changed(0, b'X'),
-                "recurrent weights: the first bytes are not those of a weights file",
-            ),
+            (changed(0, b'X'), "recurrent weights: the first bytes are not those of a weights file"),
             (changed(8, 9), "recurrent weights of schema 9, this program reads schema 1"),
             (
                 changed(16, 9),
                 "recurrent weights of 1 inputs and 9 hidden units: at most 32 inputs, and 8 to 64 hidden units in steps of 8, are supported",
             ),
-            (
-                changed(24, 1),
-                "recurrent weights are for other quantile levels than this program's",
-            ),
-            (
-                Weights::from_bytes(&MAGIC).unwrap_err().to_string(),
-                "recurrent weights of 8 bytes where 56 were expected",
-            ),
+            (changed(24, 1), "recurrent weights are for other quantile levels than this program's"),
+            (Weights::from_bytes(&MAGIC).unwrap_err().to_string(), "recurrent weights of 8 bytes where 56 were expected"),
             (
                 Weights::new(1, 8, vec![]).unwrap_err().to_string(),
                 &*format!("recurrent weights need {need} parameters for their sizes, not 0"),
