@@ -104,6 +104,6 @@ pub const fn least(resource: Resource) -> u64 {
         Resource::CpuQuota => 10,
         Resource::CpuWeight => 1,
         Resource::MemoryLimit => 4 << 20,
-        _ => 64 << 10,
+        _ => 4 << 10,
     }
 }

@@ -21,6 +21,8 @@ mod views;
 mod watch;
 
 pub use engine::Engine;
+pub use knob::Knob;
 pub use ledger::{Entry, Ledger};
 pub use settings::{ArbiterSettings, LoadSettings, Rails, Settings, TierSettings};
+pub use target::Target;
 pub use views::{KnobView, MetricView, PlanLine, TargetView};

@@ -31,6 +31,7 @@ fn main() -> ExitCode {
             }
         };
         let mut peers = peers();
+        peers.insert(0, Box::new(sim::ours::Forerun));
         peers.retain(|peer| only.as_ref().is_none_or(|name| name == peer.name()));
         let entrants: Vec<Entrant<'_>> = peers.iter().map(|peer| Entrant::Scaled(peer.as_ref())).collect();
         let card = Scorecard::of(&run(&series, &entrants, &LoadOptions::default(), &|_, _| {}), "forerun");

@@ -11,5 +11,6 @@
 
 pub mod backtest;
 pub mod baselines;
+pub mod ours;
 pub mod report;
 pub mod trace;
