@@ -16,16 +16,17 @@ pub fn is_periodic(hourly: &[f64], period: usize, spectra: &Spectra) -> bool {
         return false;
     }
     let values = &hourly[hourly.len() - cycles * period..];
-    let power = |values: &[f64]| -> Vec<f64> { spectra.forward(values).iter().map(|part| part.norm()).collect() };
-    let ours = power(values)[cycles];
+    let mut ours = 0.0;
+    spectra.powers(values.len(), 1, |input| input.copy_from_slice(values), |powers| ours = powers[cycles]);
     let mut shuffled = values.to_vec();
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    let mut maxima: Vec<f64> = (0..SHUFFLES)
-        .map(|_| {
-            random.shuffle(&mut shuffled);
-            power(&shuffled)[1..].iter().copied().fold(0.0, f64::max)
-        })
-        .collect();
+    let mut maxima = Vec::with_capacity(SHUFFLES);
+    let shuffle = |input: &mut [f64]| {
+        random.shuffle(&mut shuffled);
+        input.copy_from_slice(&shuffled);
+    };
+    let note = |powers: &[f64]| maxima.push(powers[1..].iter().copied().fold(0.0, f64::max));
+    spectra.powers(values.len(), SHUFFLES, shuffle, note);
     maxima.sort_unstable_by(f64::total_cmp);
     ours > maxima[THRESHOLD_PLACE] && is_hill(&autocorrelation(values, period + HILL_HOURS), period)
 }
@@ -62,7 +63,7 @@ impl Random {
     }
     fn shuffle(&mut self, values: &mut [f64]) {
         for place in (1..values.len()).rev() {
-            let other = (self.next() >> 11) as usize % (place + 1);
+            let other = ((u128::from(self.next()) * (place as u128 + 1)) >> 64) as usize;
             values.swap(place, other);
         }
     }

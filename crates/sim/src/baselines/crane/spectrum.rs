@@ -1,11 +1,10 @@
 //! Smoothing in the spectrum.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use model::Span;
 use realfft::num_complex::Complex64;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
-use std::sync::Arc;
 
 /// Slower components than one an hour are always kept.
 const SLOW_HZ: f64 = 1.0 / 3_600.0;
@@ -62,8 +61,25 @@ impl Spectra {
         self.planner.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).plan_fft_inverse(length)
     }
 
+    /// Calls `look` with the power (squared amplitude) of each component of what `fill` puts into a buffer of `length`,
+    /// `times` over.
+    pub fn powers(&self, length: usize, times: usize, mut fill: impl FnMut(&mut [f64]), mut look: impl FnMut(&[f64])) {
+        let plan = self.forward_plan(length);
+        let (mut input, mut spectrum) = (plan.make_input_vec(), plan.make_output_vec());
+        let mut scratch = plan.make_scratch_vec();
+        let mut powers = vec![0.0; spectrum.len()];
+        for _ in 0..times {
+            fill(&mut input);
+            plan.process_with_scratch(&mut input, &mut spectrum, &mut scratch).expect("buffers are as long as the plan asks");
+            for (power, part) in powers.iter_mut().zip(&spectrum) {
+                *power = part.norm_sqr();
+            }
+            look(&powers);
+        }
+    }
+
     /// The half spectrum of `values`, not normalised.
-    pub fn forward(&self, values: &[f64]) -> Vec<Complex64> {
+    fn forward(&self, values: &[f64]) -> Vec<Complex64> {
         let plan = self.forward_plan(values.len());
         let mut input = values.to_vec();
         let mut spectrum = plan.make_output_vec();
@@ -75,12 +91,16 @@ impl Spectra {
     pub fn smoothed(&self, history: &[f64], period: usize, slot: Span, estimator: Estimator) -> Vec<f64> {
         let length = history.len();
         let mut spectrum = self.forward(history);
-        let mut amplitudes: Vec<f64> = spectrum[1..].iter().map(|part| part.norm() / length as f64).collect();
+        let mut amplitudes: Vec<f64> = spectrum[1..].iter().map(|part| part.norm_sqr().sqrt() / length as f64).collect();
+        if amplitudes.len() > KEPT_MAX {
+            amplitudes.select_nth_unstable_by(KEPT_MAX, |a, b| b.total_cmp(a));
+            amplitudes.truncate(KEPT_MAX);
+        }
         amplitudes.sort_unstable_by(|a, b| b.total_cmp(a));
         let cut = amplitude_cut(&amplitudes, estimator);
         let hz = 1.0 / (slot.as_secs_f64() * length as f64);
         for (k, part) in spectrum.iter_mut().enumerate() {
-            if part.norm() / (length as f64) < cut && k as f64 * hz > SLOW_HZ {
+            if part.norm_sqr().sqrt() / (length as f64) < cut && k as f64 * hz > SLOW_HZ {
                 *part = Complex64::default();
             }
         }
