@@ -280,7 +280,7 @@ impl Store {
         let result = self.replace(work, packs);
         match result {
             Ok(()) => match work {
-                Work::Merge => done.merged_points += points,
+                Work::Merge | Work::MergeLast => done.merged_points += points,
                 Work::Coarsen if packs[0].level.coarser().is_none() => done.dropped_points += points,
                 Work::Coarsen => done.coarsened_points += points,
             },
@@ -305,7 +305,8 @@ impl Store {
             live,
             "rewrite packs",
             |database, live| match work {
-                Work::Merge => merge::merge(database, &live.shelves, packs),
+                Work::Merge => merge::merge(database, &live.shelves, packs, false),
+                Work::MergeLast => merge::merge(database, &live.shelves, packs, true),
                 Work::Coarsen => rollup::coarsen(database, &live.shelves, packs),
             },
             |live, written| {
@@ -358,7 +359,7 @@ impl Store {
         for (level, shard) in places {
             let packs: Vec<PackMeta> = read(&self.live).shelves.shelf(level, shard).to_vec();
             if packs.iter().any(|pack| pack.run != packs[0].run || pack.generation == 0) {
-                self.replace(Work::Merge, &packs)?;
+                self.replace(Work::MergeLast, &packs)?;
             }
         }
         self.forget_empty_series()?;
@@ -520,6 +521,8 @@ impl Reader {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Work {
     Merge,
+    /// Everything of a shelf into one run.
+    MergeLast,
     Coarsen,
 }
 

@@ -37,11 +37,13 @@ pub(crate) fn due(shelf: &[PackMeta]) -> Vec<PackMeta> {
 
 /// Merges packs of one shelf into one run that takes the place of the oldest, and removes them; to be called in a
 /// transaction. `packs` are consecutive runs. Gives the new packs.
-pub(crate) fn merge(database: &Database, shelves: &Shelves, packs: &[PackMeta]) -> Result<Vec<PackMeta>, StoreError> {
+/// With `last`, every block gets its best form, because nothing may merge it again.
+pub(crate) fn merge(database: &Database, shelves: &Shelves, packs: &[PackMeta], last: bool) -> Result<Vec<PackMeta>, StoreError> {
     let Some(oldest) = packs.first() else { return Ok(Vec::new()) };
     let generation = packs.iter().map(|pack| pack.generation).max().unwrap_or(0).saturating_add(1);
     let mut writer = RunWriter::new(database, generation, oldest.run, shelves.next_id());
-    let mut joiner = Joiner::new(oldest.level);
+    let effort = if last || generation >= GENERATION_ALWAYS { Effort::Best } else { Effort::Quick };
+    let mut joiner = Joiner::new(oldest.level, effort);
     let mut join = |block: Option<Block>, writer: &mut RunWriter<'_>| -> Result<(), StoreError> {
         let finished = match block {
             Some(block) => joiner.push(block),
@@ -123,6 +125,7 @@ pub(super) fn with_pack<T>(
 /// Joins consecutive blocks of a series up to [`BLOCK_MAX`] points; blocks that are half full pass as they are.
 struct Joiner {
     level: Level,
+    effort: Effort,
     packs: PackWriter,
     encoder: BlockEncoder,
     series: u32,
@@ -133,9 +136,9 @@ struct Joiner {
 }
 
 impl Joiner {
-    fn new(level: Level) -> Self {
+    fn new(level: Level, effort: Effort) -> Self {
         let (packs, encoder) = (PackWriter::new(level), BlockEncoder::default());
-        Joiner { level, packs, encoder, series: 0, pending: Columns::default(), single: None }
+        Joiner { level, effort, packs, encoder, series: 0, pending: Columns::default(), single: None }
     }
 
     fn push(&mut self, block: Block) -> Result<Vec<super::pack::Pack>, BlobFault> {
@@ -153,20 +156,24 @@ impl Joiner {
             self.single = Some(block);
         } else {
             if let Some(single) = self.single.take() {
-                self.pending.append(&single.decode()?);
+                self.pending.append(&single.decode(self.level)?);
             }
-            self.pending.append(&block.decode()?);
+            self.pending.append(&block.decode(self.level)?);
         }
         Ok(finished)
     }
 
     fn flush(&mut self, finished: &mut Vec<super::pack::Pack>) -> Result<(), BlobFault> {
         if let Some(single) = self.single.take() {
-            finished.extend(self.packs.push(single));
+            if self.effort == Effort::Quick {
+                finished.extend(self.packs.push(single));
+            } else {
+                self.pending.append(&single.decode(self.level)?);
+            }
         }
         if self.pending.len() > 0 {
             self.pending.normalise();
-            let block = self.encoder.encode(self.series, &self.pending, Effort::Best);
+            let block = self.encoder.encode(self.series, &self.pending, self.effort);
             finished.extend(self.packs.push(block));
             self.pending.clear();
         }

@@ -7,6 +7,7 @@
 //! 256; packs of one shard are merged eight to one as they age, so that blocks grow while one merge stays small.
 //! When raw samples expire they become minutes, then ten minutes, in the same packs with three value columns.
 
+mod bits;
 pub(crate) mod catalogue;
 pub(crate) mod merge;
 pub(crate) mod pack;

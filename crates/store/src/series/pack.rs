@@ -5,6 +5,7 @@
 //! were sampled at the same instants share one time column.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::rc::Rc;
 
 use super::values::Effort;
@@ -24,7 +25,10 @@ const PACK_BYTES: usize = 96 << 10;
 pub(super) struct Block {
     pub series: u32,
     pub times: TimeColumn,
-    pub columns: Vec<Vec<u8>>,
+    /// The bytes that its value columns lie in: its own, or those of the pack it was read from.
+    data: Rc<[u8]>,
+    /// Where each value column lies; those that the level does not have are empty.
+    columns: [Range<usize>; 3],
 }
 
 /// Encoded times and what is known of them without decoding.
@@ -60,36 +64,33 @@ impl BlockEncoder {
                 self.column.insert(column).clone()
             }
         };
-        let mut columns = vec![values::encode(&points.values, effort)];
-        if !points.mean.is_empty() {
-            // Steps of one sample are all the same: nothing is stored for them.
-            let same = points.mean.iter().zip(&points.values).all(|(mean, value)| mean.to_bits() == value.to_bits());
-            columns.push(if same { Vec::new() } else { values::encode(&points.mean, effort) });
-            columns.push(if points.weight.iter().all(|weight| *weight == 1.0) {
-                Vec::new()
-            } else {
-                values::encode(&points.weight, effort)
-            });
+        let mut data = values::encode(&points.values, effort);
+        let first = data.len();
+        // Steps of one sample each have the same mean as highest value: nothing is stored for them.
+        let same = points.mean.iter().zip(&points.values).all(|(mean, value)| mean.to_bits() == value.to_bits());
+        if !same {
+            data.extend(values::encode(&points.mean, effort));
         }
-        Block { series, times, columns }
+        let second = data.len();
+        if points.weight.iter().any(|weight| *weight != 1.0) {
+            data.extend(values::encode(&points.weight, effort));
+        }
+        let columns = [0..first, first..second, second..data.len()];
+        Block { series, times, data: data.into(), columns }
     }
 }
 
 impl Block {
     /// The points.
-    pub(super) fn decode(&self) -> Result<Columns, BlobFault> {
-        let columns: Vec<&[u8]> = self.columns.iter().map(Vec::as_slice).collect();
-        decode_block(self.times.count as usize, &self.times.bytes, &columns)
+    pub(super) fn decode(&self, level: Level) -> Result<Columns, BlobFault> {
+        decode_block(level, self.times.count as usize, &self.times.bytes, &self.data, &self.columns)
     }
 }
 
-fn decode_block(count: usize, time_bytes: &[u8], columns: &[&[u8]]) -> Result<Columns, BlobFault> {
-    let mut points = Columns {
-        times: times::decode(time_bytes, count)?,
-        values: values::decode(columns[0], count)?,
-        ..Columns::default()
-    };
-    if let [_, mean, weight] = columns {
+fn decode_block(level: Level, count: usize, times: &[u8], data: &[u8], columns: &[Range<usize>; 3]) -> Result<Columns, BlobFault> {
+    let [values, mean, weight] = columns.clone().map(|column| &data[column]);
+    let mut points = Columns { times: times::decode(times, count)?, values: values::decode(values, count)?, ..Columns::default() };
+    if level.columns() > 1 {
         points.mean = if mean.is_empty() { points.values.clone() } else { values::decode(mean, count)? };
         points.weight = if weight.is_empty() { vec![1.0; count] } else { values::decode(weight, count)? };
     }
@@ -99,7 +100,8 @@ fn decode_block(count: usize, time_bytes: &[u8], columns: &[&[u8]]) -> Result<Co
 /// Gathers blocks in series order into packs.
 pub(super) struct PackWriter {
     level: Level,
-    blocks: Vec<(u32, usize, Vec<Vec<u8>>)>,
+    /// Series, time column, and the value columns.
+    blocks: Vec<(u32, usize, Rc<[u8]>, [Range<usize>; 3])>,
     time_columns: Vec<TimeColumn>,
     time_places: BTreeMap<Rc<[u8]>, usize>,
     bytes: usize,
@@ -136,8 +138,8 @@ impl PackWriter {
                 self.time_columns.len() - 1
             }
         };
-        self.bytes += block.columns.iter().map(Vec::len).sum::<usize>() + 4;
-        self.blocks.push((block.series, place, block.columns));
+        self.bytes += block.columns.iter().map(Range::len).sum::<usize>() + 4;
+        self.blocks.push((block.series, place, block.data, block.columns));
         (self.bytes >= PACK_BYTES).then(|| self.finish()).flatten()
     }
 
@@ -155,21 +157,24 @@ impl PackWriter {
         }
         put_unsigned(&mut body, self.blocks.len() as u64);
         let mut previous = 0;
-        for (series, place, columns) in &self.blocks {
+        let width = self.level.columns();
+        for (series, place, _, columns) in &self.blocks {
             put_unsigned(&mut body, u64::from(series - previous));
             put_unsigned(&mut body, *place as u64);
-            columns.iter().for_each(|column| put_unsigned(&mut body, column.len() as u64));
+            columns[..width].iter().for_each(|column| put_unsigned(&mut body, column.len() as u64));
             previous = *series;
         }
         self.time_columns.iter().for_each(|column| body.extend_from_slice(&column.bytes));
-        self.blocks.iter().flat_map(|(_, _, columns)| columns).for_each(|column| body.extend_from_slice(column));
+        for (_, _, data, columns) in &self.blocks {
+            columns.iter().for_each(|column| body.extend_from_slice(&data[column.clone()]));
+        }
         let pack = Pack {
             level: self.level,
             series_first: first,
             series_last: last,
             time_first: self.time_columns.iter().map(|column| column.first).min()?,
             time_last: self.time_columns.iter().map(|column| column.last).max()?,
-            points: self.blocks.iter().map(|(_, place, _)| u64::from(self.time_columns[*place].count)).sum(),
+            points: self.blocks.iter().map(|(_, place, ..)| u64::from(self.time_columns[*place].count)).sum(),
             blocks: self.blocks.len() as u32,
             body: seal(body),
         };
@@ -183,9 +188,9 @@ pub(super) struct PackView<'a> {
     body: &'a [u8],
     level: Level,
     /// Count, first, last, and where the bytes lie.
-    time_columns: Vec<(u32, i64, i64, std::ops::Range<usize>)>,
+    time_columns: Vec<(u32, i64, i64, Range<usize>)>,
     /// Series, time column, and where the value columns lie.
-    blocks: Vec<(u32, usize, [std::ops::Range<usize>; 3])>,
+    blocks: Vec<(u32, usize, [Range<usize>; 3])>,
 }
 
 impl<'a> PackView<'a> {
@@ -249,9 +254,7 @@ impl<'a> PackView<'a> {
         for (_, place, columns) in self.blocks[start..].iter().take_while(|block| block.0 == series) {
             let (count, first, last, times) = &self.time_columns[*place];
             if *first <= to && *last >= from {
-                let columns: Vec<&[u8]> =
-                    columns[..self.level.columns()].iter().map(|range| &self.body[range.clone()]).collect();
-                each(decode_block(*count as usize, &self.body[times.clone()], &columns)?);
+                each(decode_block(self.level, *count as usize, &self.body[times.clone()], self.body, columns)?);
             }
         }
         Ok(())
@@ -269,12 +272,13 @@ impl<'a> PackView<'a> {
                 bytes: self.body[range.clone()].into(),
             })
             .collect();
-        let width = self.level.columns();
-        let blocks = self.blocks.iter().map(|(series, place, ranges)| Block {
-            series: *series,
-            times: columns[*place].clone(),
-            columns: ranges[..width].iter().map(|range| self.body[range.clone()].to_vec()).collect(),
-        });
-        blocks.collect()
+        let data: Rc<[u8]> = self.body.into();
+        let block = |(series, place, ranges): (u32, usize, [Range<usize>; 3])| Block {
+            series,
+            times: columns[place].clone(),
+            data: Rc::clone(&data),
+            columns: ranges,
+        };
+        self.blocks.into_iter().map(block).collect()
     }
 }

@@ -34,7 +34,7 @@ pub(crate) fn coarsen(database: &Database, shelves: &Shelves, packs: &[PackMeta]
             steps: Columns::default(),
         };
         super::merge::for_each_block(database, packs, |block| {
-            let points = block.decode().map_err(|fault| database.damaged("a block", &fault))?;
+            let points = block.decode(level).map_err(|fault| database.damaged("a block", &fault))?;
             if block.series != roller.series || roller.steps.len() >= BLOCK_MAX {
                 roller.flush(&mut writer)?;
                 roller.series = block.series;

@@ -104,9 +104,17 @@ pub(crate) fn seal(
         let mut packs = PackWriter::new(Level::Raw);
         let mut encoder = BlockEncoder::default();
         for (series, columns) in (first..).zip(&mut gathered) {
-            for block in blocks(columns) {
-                if let Some(pack) = packs.push(encoder.encode(series, &block, Effort::Quick)) {
+            if columns.len() <= BLOCK_MAX {
+                if columns.len() > 0
+                    && let Some(pack) = packs.push(encoder.encode(series, columns, Effort::Quick))
+                {
                     writer.write(pack)?;
+                }
+            } else {
+                for block in blocks(columns) {
+                    if let Some(pack) = packs.push(encoder.encode(series, &block, Effort::Best)) {
+                        writer.write(pack)?;
+                    }
                 }
             }
             columns.clear();

@@ -9,6 +9,7 @@
 use pco::ChunkConfig;
 use pco::standalone::{simple_compress, simple_decompress};
 
+use super::bits;
 use crate::checked::BlobFault;
 
 const CONSTANT: u8 = 0;
@@ -21,6 +22,8 @@ const PCO_32: u8 = 6;
 const PCO_64: u8 = 7;
 const FIXED_NARROW: u8 = 8;
 const FIXED_32_NARROW: u8 = 9;
+const FIXED_BITS: u8 = 10;
+const FIXED_32_BITS: u8 = 11;
 
 /// Decimal places that are tried.
 const PLACES_MAX: usize = 12;
@@ -33,10 +36,13 @@ const RAW_BELOW: usize = 12;
 /// pco's own level: measured as the best ratio of size to time on host metrics.
 const LEVEL: usize = 4;
 
+/// Columns from here on always get the best form, for they may never be encoded again.
+pub(super) const BEST_FROM: usize = 4_096;
+
 /// How much time encoding may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effort {
-    /// The first form that fits: for blocks that will be merged soon.
+    /// The first form that fits, packed to as many bits as its range takes: for blocks that will be merged soon.
     Quick,
     /// The smallest of the forms that fit.
     Best,
@@ -54,21 +60,43 @@ pub(super) fn encode(values: &[f64], effort: Effort) -> Vec<u8> {
     if values.len() < RAW_BELOW {
         return raw(values, narrow);
     }
-    let mut best = fixed(values, FIXED, |n, power| n / power);
-    if best.is_none() && narrow {
-        best = fixed(values, FIXED_32, |n, power| f64::from((n / power) as f32));
+    let mut best = if effort == Effort::Quick && values.len() < BEST_FROM { quick(values, narrow) } else { smallest(values, narrow) };
+    if best.as_ref().is_none_or(|best| best.len() >= values.len() * if narrow { 4 } else { 8 }) {
+        best = None;
     }
-    let wide = best.as_ref().is_none_or(|(_, places)| *places > 2);
-    let mut best = best.map(|(bytes, _)| bytes);
-    let want_more = best.is_none() || (effort == Effort::Best && wide);
-    if want_more && let Some(bytes) = floating(values) {
-        keep_smaller(&mut best, bytes);
+    best.unwrap_or_else(|| raw(values, narrow))
+}
+
+fn quick(values: &[f64], narrow: bool) -> Option<Vec<u8>> {
+    let (places, integers, form) = match fixed(values, divided) {
+        Some((places, integers)) => (places, integers, FIXED_BITS),
+        None if narrow => fixed(values, divided_32).map(|(places, integers)| (places, integers, FIXED_32_BITS))?,
+        None => return None,
+    };
+    let mut bytes = vec![form, places as u8];
+    bits::pack(&mut bytes, &integers);
+    Some(bytes)
+}
+
+fn smallest(values: &[f64], narrow: bool) -> Option<Vec<u8>> {
+    let (mut best, mut places) = (None, usize::MAX);
+    if let Some((e, integers)) = fixed(values, divided) {
+        places = e;
+        best = Some(pack_fixed(&integers, e, FIXED, FIXED_NARROW));
+    } else if narrow && let Some((e, integers)) = fixed(values, divided_32) {
+        places = e;
+        best = Some(pack_fixed(&integers, e, FIXED_32, FIXED_32_NARROW));
     }
-    if best.is_none() || (want_more && narrow && effort == Effort::Best) {
-        keep_smaller(&mut best, bits(values, narrow));
+    // Two places are what people write: nothing has been seen to beat them.
+    if places > 2 {
+        if let Some(bytes) = floating(values) {
+            keep_smaller(&mut best, bytes);
+        }
+        if narrow || best.is_none() {
+            keep_smaller(&mut best, binary(values, narrow));
+        }
     }
-    let best = best.expect("bits always fit");
-    if best.len() < values.len() * if narrow { 4 } else { 8 } { best } else { raw(values, narrow) }
+    best
 }
 
 /// Decodes `count` values.
@@ -82,13 +110,18 @@ pub(super) fn decode(bytes: &[u8], count: usize) -> Result<Vec<f64>, BlobFault> 
         FIXED | FIXED_32 | FIXED_NARROW | FIXED_32_NARROW => {
             let (places, packed) = rest.split_first().ok_or_else(cut)?;
             let power = *POWERS.get(usize::from(*places)).ok_or_else(|| BlobFault::content("too many decimal places"))?;
-            let to_f32 = matches!(*tag, FIXED_32 | FIXED_32_NARROW);
-            let value = |n: f64| if to_f32 { f64::from((n / power) as f32) } else { n / power };
+            let back = if matches!(*tag, FIXED | FIXED_NARROW) { divided } else { divided_32 };
             if matches!(*tag, FIXED_NARROW | FIXED_32_NARROW) {
-                unpack::<i32>(packed)?.into_iter().map(|n| value(f64::from(n))).collect()
+                unpack::<i32>(packed)?.into_iter().map(|n| back(f64::from(n), power)).collect()
             } else {
-                unpack::<i64>(packed)?.into_iter().map(|n| value(n as f64)).collect()
+                unpack::<i64>(packed)?.into_iter().map(|n| back(n as f64, power)).collect()
             }
+        }
+        FIXED_BITS | FIXED_32_BITS => {
+            let (places, packed) = rest.split_first().ok_or_else(cut)?;
+            let power = *POWERS.get(usize::from(*places)).ok_or_else(|| BlobFault::content("too many decimal places"))?;
+            let back = if *tag == FIXED_BITS { divided } else { divided_32 };
+            bits::unpack(packed, count).ok_or_else(cut)?.into_iter().map(|n| back(n as f64, power)).collect()
         }
         FLOATING => unpack::<i64>(rest)?.into_iter().map(from_decimal).collect(),
         PCO_32 => unpack::<f32>(rest)?.into_iter().map(f64::from).collect(),
@@ -122,7 +155,7 @@ fn raw(values: &[f64], narrow: bool) -> Vec<u8> {
     bytes
 }
 
-fn bits(values: &[f64], narrow: bool) -> Vec<u8> {
+fn binary(values: &[f64], narrow: bool) -> Vec<u8> {
     if narrow {
         pack(&[PCO_32], &values.iter().map(|value| *value as f32).collect::<Vec<_>>())
     } else {
@@ -141,34 +174,48 @@ fn unpack<T: pco::data_types::Number>(packed: &[u8]) -> Result<Vec<T>, BlobFault
     simple_decompress(packed).map_err(BlobFault::content)
 }
 
-/// The column as integers over one power of ten, and how many places that takes; `None` when no power gives every
+/// What `n` over `power` stands for.
+fn divided(n: f64, power: f64) -> f64 {
+    n / power
+}
+
+/// As [`divided`], rounded to what an `f32` holds.
+fn divided_32(n: f64, power: f64) -> f64 {
+    f64::from((n / power) as f32)
+}
+
+/// The column as integers over one power of ten, after how many places that takes; `None` when no power gives every
 /// value back to the bit through `back`.
-fn fixed(values: &[f64], form: u8, back: impl Fn(f64, f64) -> f64) -> Option<(Vec<u8>, usize)> {
+fn fixed(values: &[f64], back: impl Fn(f64, f64) -> f64) -> Option<(usize, Vec<i64>)> {
     let integer = |value: f64, power: f64| {
-        let n = (value * power).round();
+        let n = (value * power).round_ties_even();
         // An integer has no negative zero.
         let signed_zero = n == 0.0 && value.is_sign_negative();
-        (n.abs() < EXACT_MAX && !signed_zero && back(n, power).to_bits() == value.to_bits()).then_some(n)
+        (n.abs() < EXACT_MAX && !signed_zero && back(n, power).to_bits() == value.to_bits()).then_some(n as i64)
     };
     let mut places = 0;
-    for &value in values {
-        while integer(value, POWERS[places]).is_none() {
+    let mut integers = Vec::with_capacity(values.len());
+    while integers.len() < values.len() {
+        let power = POWERS[places];
+        // A value that a smaller power gave back may miss by one bit at a larger one: after a change all are done again.
+        integers.clear();
+        integers.extend(values.iter().map_while(|&value| integer(value, power)));
+        while integers.len() < values.len() && integer(values[integers.len()], POWERS[places]).is_none() {
             places += 1;
             if places > PLACES_MAX {
                 return None;
             }
         }
     }
-    // A value that a smaller power gave back may miss by one bit at this one: all are checked.
-    let integers = values.iter().map(|&value| integer(value, POWERS[places])).collect::<Option<Vec<f64>>>()?;
-    let small = integers.iter().all(|n| n.abs() <= f64::from(i32::MAX));
-    let bytes = if small {
-        let tag = if form == FIXED { FIXED_NARROW } else { FIXED_32_NARROW };
-        pack(&[tag, places as u8], &integers.iter().map(|n| *n as i32).collect::<Vec<_>>())
+    Some((places, integers))
+}
+
+fn pack_fixed(integers: &[i64], places: usize, wide: u8, narrow: u8) -> Vec<u8> {
+    if integers.iter().all(|n| i32::try_from(*n).is_ok()) {
+        pack(&[narrow, places as u8], &integers.iter().map(|n| *n as i32).collect::<Vec<_>>())
     } else {
-        pack(&[form, places as u8], &integers.iter().map(|n| *n as i64).collect::<Vec<_>>())
-    };
-    Some((bytes, places))
+        pack(&[wide, places as u8], integers)
+    }
 }
 
 /// Mantissas of nine digits per decade.
