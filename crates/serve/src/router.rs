@@ -40,7 +40,7 @@ pub struct Limits {
     pub request_time: Duration,
     /// Subscribers of events at once.
     pub event_subscribers: usize,
-    /// Open connections; further ones wait to be accepted.
+    /// Open connections per listener; further ones wait to be accepted.
     pub connections: usize,
     /// Time in which the head of a request must have come in.
     pub head_time: Duration,

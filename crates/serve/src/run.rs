@@ -2,6 +2,7 @@
 //! gracefully.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::ServiceExt;
 
@@ -55,23 +56,16 @@ pub async fn run(
     }
     let limits = settings.limits;
     let (end, ending) = watch::channel(false);
-    let server = Server {
-        router: router(backend, auth, settings, ending),
-        limits,
-        places: Arc::new(Semaphore::new(limits.connections)),
-        graceful: GracefulShutdown::new(),
-    };
+    let server = Server { router: router(backend, auth, settings, ending), limits, graceful: GracefulShutdown::new() };
+    // Each listener has places of its own: whoever fills those of TCP does not lock the operator out of the Unix socket.
+    let places = || Arc::new(Semaphore::new(limits.connections));
+    let (tcp_places, unix_places) = (places(), places());
     let mut shutdown = pin!(shutdown);
     loop {
-        let place = Arc::clone(&server.places).acquire_owned();
-        let place = tokio::select! {
-            () = &mut shutdown => break,
-            place = place => place.expect("the semaphore is never closed"),
-        };
         tokio::select! {
             () = &mut shutdown => break,
-            accepted = accept_tcp(listeners.tcp.as_ref()) => match accepted {
-                Ok((stream, address)) => {
+            accepted = accept_tcp(listeners.tcp.as_ref(), &tcp_places) => match accepted {
+                Ok((place, stream, address)) => {
                     // A small answer must not wait for the acknowledgement of the one before.
                     if let Err(error) = stream.set_nodelay(true) {
                         tracing::debug!(%error, "failed to set TCP_NODELAY");
@@ -80,8 +74,8 @@ pub async fn run(
                 }
                 Err(error) => rest(&error).await,
             },
-            accepted = accept_unix(listeners.unix.as_ref()) => match accepted {
-                Ok((stream, peer)) => server.connect(stream, peer, place),
+            accepted = accept_unix(listeners.unix.as_ref(), &unix_places) => match accepted {
+                Ok((place, stream, peer)) => server.connect(stream, peer, place),
                 Err(error) => rest(&error).await,
             },
         }
@@ -98,7 +92,6 @@ pub async fn run(
 struct Server {
     router: Router,
     limits: Limits,
-    places: Arc<Semaphore>,
     graceful: GracefulShutdown,
 }
 
@@ -130,21 +123,36 @@ impl Server {
     }
 }
 
-async fn accept_tcp(listener: Option<&TcpListener>) -> io::Result<(tokio::net::TcpStream, std::net::SocketAddr)> {
-    match listener {
-        Some(listener) => listener.accept().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn accept_unix(listener: Option<&UnixListener>) -> io::Result<(tokio::net::UnixStream, Peer)> {
+/// A place and a connection for it; safe to be dropped while it waits.
+async fn accept_tcp(
+    listener: Option<&TcpListener>,
+    places: &Arc<Semaphore>,
+) -> io::Result<(OwnedSemaphorePermit, TcpStream, SocketAddr)> {
     let Some(listener) = listener else {
         return std::future::pending().await;
     };
+    let place = free(places).await;
+    let (stream, address) = listener.accept().await?;
+    Ok((place, stream, address))
+}
+
+/// The same on the Unix socket, with what the kernel says of the other side.
+async fn accept_unix(
+    listener: Option<&UnixListener>,
+    places: &Arc<Semaphore>,
+) -> io::Result<(OwnedSemaphorePermit, UnixStream, Peer)> {
+    let Some(listener) = listener else {
+        return std::future::pending().await;
+    };
+    let place = free(places).await;
     let (stream, _) = listener.accept().await?;
     let credentials = stream.peer_cred()?;
     let peer = Peer::Unix { uid: credentials.uid(), pid: credentials.pid() };
-    Ok((stream, peer))
+    Ok((place, stream, peer))
+}
+
+async fn free(places: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+    Arc::clone(places).acquire_owned().await.expect("the semaphore is never closed")
 }
 
 async fn rest(error: &io::Error) {

@@ -5,6 +5,7 @@ mod control;
 mod decision;
 mod event;
 mod names;
+mod plan;
 mod reason;
 mod series;
 mod status;
@@ -17,11 +18,11 @@ pub use control::{
     PushedSamples, SamplesAccepted, TargetPatch,
 };
 pub use decision::{
-    BecauseView, DecisionPage, DecisionQuery, DecisionView, FiguresView, OutcomeState, OutcomeView, PlanStepView, PlanView,
-    TriggerName, TriggerView, WaitingCount,
+    BecauseView, DecisionPage, DecisionQuery, DecisionView, FiguresView, OutcomeState, OutcomeView, TriggerName, TriggerView,
 };
 pub use event::{DoneEvent, Event, KillSwitchEvent, LaggedEvent, SampledEvent, TargetEvent};
 pub use names::{CapName, KindName, MemberName, MetricName, ModeName, PlannerName, ResourceName, TierName};
+pub use plan::{PlanStepView, PlanView, WaitingCount};
 pub use reason::wait_detail;
 pub use series::{SeriesQuery, SeriesView};
 pub use status::{CapacityView, DegradedView, SavedView, StatusView, StoreView};

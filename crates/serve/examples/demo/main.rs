@@ -2,7 +2,6 @@
 //! that it prints.
 
 mod made_up;
-mod workload;
 
 use std::error::Error;
 use std::sync::Arc;

@@ -75,6 +75,26 @@ async fn a_connection_that_says_nothing_is_closed() {
 }
 
 #[tokio::test]
+async fn a_crowd_on_tcp_does_not_close_the_unix_socket() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("forerun.sock");
+    let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = tcp.local_addr().unwrap();
+    let backend = Arc::new(MadeUp::fixed(Timestamp::parse("0").unwrap()));
+    let settings = Settings { limits: Limits { connections: 2, ..Limits::default() }, ..Settings::default() };
+    let listeners = Listeners { tcp: Some(tcp), unix: Some(UnixListener::bind(&path).unwrap()) };
+    let running = tokio::spawn(serve::run(listeners, backend, auth(), settings, std::future::pending()));
+    let mut crowd = Vec::new();
+    for _ in 0..4 {
+        crowd.push(TcpStream::connect(address).await.unwrap());
+    }
+    let asked = ask(UnixStream::connect(&path).await.unwrap(), "GET /healthz HTTP/1.1\r\nHost: any");
+    let text = tokio::time::timeout(Duration::from_secs(5), asked).await.expect("the Unix socket answers");
+    assert!(text.starts_with("HTTP/1.1 200 OK"), "{text}");
+    running.abort();
+}
+
+#[tokio::test]
 async fn a_server_needs_a_listener() {
     let backend = Arc::new(MadeUp::fixed(Timestamp::parse("0").unwrap()));
     let end = serve::run(Listeners::default(), backend, auth(), Settings::default(), std::future::pending()).await;

@@ -4,13 +4,16 @@ import type { DecisionPage, Decision, Event, MetricName, Mode, Series, Status, T
 
 const TOKEN = "forerun.token";
 
-/** Takes the token from a login link (`/#token=...`) and removes it from the address bar and the history. */
-export function takeTokenFromLink(): void {
+/**
+ * Takes the token from a login link (`/#token=...`), if the address is one, and removes it from the address bar and the
+ * history. Says whether there was one.
+ */
+export function takeTokenFromLink(): boolean {
   const found = /^#token=([\w.-]+)$/.exec(location.hash);
-  if (found?.[1]) {
-    sessionStorage.setItem(TOKEN, found[1]);
-    history.replaceState(null, "", location.pathname);
-  }
+  if (!found?.[1]) return false;
+  sessionStorage.setItem(TOKEN, found[1]);
+  history.replaceState(null, "", location.pathname);
+  return true;
 }
 
 export const token = {

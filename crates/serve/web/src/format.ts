@@ -32,8 +32,8 @@ export function amount(value: Amount | null | undefined, unit: string, short = f
 }
 
 export function percent(share: number): string {
-  const value = share * 100;
-  return `${value >= 99.95 || value === Math.round(value) ? value.toFixed(0) : value.toFixed(1)} %`;
+  const value = Math.round(share * 1000) / 10;
+  return `${Number.isInteger(value) ? value : value.toFixed(1)}\u00a0%`;
 }
 
 export function count(value: number): string {
