@@ -1,21 +1,31 @@
-//! What watching costs: makes 200 cgroups (needs root), samples them at 1 Hz with a refresh every five seconds, prints this
-//! process's share of a core and its resident memory, and removes the cgroups.
+//! What watching costs: makes 200 cgroups with a sleeping process each (needs root), samples them at 1 Hz with a refresh
+//! every five seconds, prints this process's share of a core and its resident memory, and removes the cgroups.
 //!
 //! Usage: `watch_cost [GROUPS] [SECONDS]`
 
 use std::path::PathBuf;
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use collect::layout::Layout;
 use collect::{Glob, Roots, Sampler, Selectors};
 use model::{Moment, Span};
 
-/// The folders that were made; removed when dropped.
-struct Groups(Vec<PathBuf>);
+/// The folders that were made and the processes in them; removed when dropped.
+#[derive(Default)]
+struct Groups {
+    folders: Vec<PathBuf>,
+    sleepers: Vec<Child>,
+}
 
 impl Drop for Groups {
     fn drop(&mut self) {
-        for folder in self.0.iter().rev() {
+        for sleeper in &mut self.sleepers {
+            if let Err(error) = sleeper.kill().and_then(|()| sleeper.wait()) {
+                eprintln!("failed to end process {}: {error}", sleeper.id());
+            }
+        }
+        for folder in self.folders.iter().rev() {
             if let Err(error) = std::fs::remove_dir(folder) {
                 eprintln!("failed to remove {}: {error}", folder.display());
             }
@@ -25,11 +35,11 @@ impl Drop for Groups {
 
 impl Groups {
     fn make(layout: &Layout, parent: &str, count: usize) -> std::io::Result<Groups> {
-        let mut made = Groups(Vec::new());
+        let mut made = Groups::default();
         for hierarchy in &layout.hierarchies {
             let parent = hierarchy.root.join(parent);
             std::fs::create_dir(&parent)?;
-            made.0.push(parent.clone());
+            made.folders.push(parent.clone());
             if hierarchy.version == collect::layout::Version::V2 {
                 let wanted = [
                     (hierarchy.controllers.cpu, "+cpu"),
@@ -44,17 +54,26 @@ impl Groups {
             for index in 0..count {
                 let folder = parent.join(format!("group-{index}"));
                 std::fs::create_dir(&folder)?;
-                made.0.push(folder);
+                made.folders.push(folder);
+            }
+        }
+        for index in 0..count {
+            let sleeper = Command::new("sleep").arg("600").spawn()?;
+            let pid = sleeper.id().to_string();
+            made.sleepers.push(sleeper);
+            for hierarchy in &layout.hierarchies {
+                let group = hierarchy.root.join(parent).join(format!("group-{index}"));
+                std::fs::write(group.join("cgroup.procs"), &pid)?;
             }
         }
         Ok(made)
     }
 }
 
+/// CPU time of this process so far.
 fn cpu_seconds() -> f64 {
-    let usage = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
-    let nanos: f64 = usage.split_whitespace().next().and_then(|text| text.parse().ok()).unwrap_or(0.0);
-    nanos / 1e9
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    used.tv_sec as f64 + used.tv_nsec as f64 / 1e9
 }
 
 fn main() -> std::io::Result<()> {

@@ -259,8 +259,9 @@ mod tests {
                 eprintln!("skipped: no veth between namespaces: {}", String::from_utf8_lossy(&output.stderr));
             }
             Ok((bytes, _)) => {
-                assert!((3_000..3_300).contains(&bytes.transmitted), "{bytes:?}");
-                assert!((2_000..2_200).contains(&bytes.received), "{bytes:?}");
+                // A SYN may be sent again; loopback alone would add another 3,000 and 2,000.
+                assert!((3_000..5_000).contains(&bytes.transmitted), "{bytes:?}");
+                assert!((2_000..3_000).contains(&bytes.received), "{bytes:?}");
             }
         }
     }

@@ -61,19 +61,25 @@ impl Source {
         let pid = pid.to_string();
         match (namespace_of(&pid), namespace_of("self")) {
             (Some(namespace), Some(ours)) if namespace != ours => {
-                if !matches!(self, Source::Own { namespace: known, devices } if *known == namespace && devices.is_there()) {
-                    let devices = KeptFile::open(&roots.proc.join(&pid).join("net/dev"), descriptors);
-                    *self = Source::Own { namespace, devices };
+                if self.is_open_on(namespace) {
+                    return;
                 }
+                let devices = KeptFile::open(&roots.proc.join(&pid).join("net/dev"), descriptors);
+                *self = Source::Own { namespace, devices };
             }
             (Some(_), Some(_)) => {
-                if !matches!(self, Source::Counted(_)) {
-                    *self = counting.and_then(|counting| attach(place, counting)).map_or(Source::Shared, Source::Counted);
+                if matches!(self, Source::Counted(_)) {
+                    return;
                 }
+                *self = counting.and_then(|counting| attach(place, counting)).map_or(Source::Shared, Source::Counted);
             }
             // The process has just ended, or we may not look at it.
             _ => {}
         }
+    }
+
+    fn is_open_on(&self, wanted: u64) -> bool {
+        matches!(self, Source::Own { namespace, devices } if *namespace == wanted && devices.is_there())
     }
 }
 
