@@ -68,7 +68,7 @@ impl Actuator {
     /// Carries out `action` on `target`, if its knob still holds what the action expects. Applying it again changes nothing.
     pub fn apply(&self, target: &TargetId, action: &Action) -> Outcome {
         let outcome = match GroupPath::of(target) {
-            Ok(path) => self.change(target, path, action).unwrap_or_else(Trouble::outcome),
+            Ok(path) => self.change(target, path, action).unwrap_or_else(|trouble| self.elsewhere(path, trouble).outcome()),
             Err(error) => Outcome::Failed { reason: error.to_string().into() },
         };
         if outcome == Outcome::TargetGone {
@@ -85,7 +85,7 @@ impl Actuator {
         let path = GroupPath::of(target)?;
         match self.held(target, path, resource) {
             Ok(setting) => Ok(Some(setting)),
-            Err(trouble) => trouble.error(target).map_or(Ok(None), Err),
+            Err(trouble) => self.elsewhere(path, trouble).error(target).map_or(Ok(None), Err),
         }
     }
 
@@ -143,17 +143,20 @@ impl Actuator {
             Kind::Disk(_) => Controller::Disk,
             Kind::Network(_) => Controller::Unified,
         };
-        let absent = |what: &str| Trouble::Absent(format!("{what} ({})", controller.v2_name()).into());
-        let Some(tree) = self.hierarchies.of(controller) else {
-            return Err(if self.exists(path) { absent("this host has no such hierarchy") } else { Trouble::Gone });
-        };
-        let group = Group::new(tree, path);
-        if group.exists() {
-            Ok(Knob::new(tree.version, group))
-        } else if self.exists(path) {
-            Err(absent("the group is in other hierarchies, but not in this"))
-        } else {
-            Err(Trouble::Gone)
+        match self.hierarchies.of(controller) {
+            Some(tree) => Ok(Knob::new(tree.version, Group::new(tree, path))),
+            None if self.exists(path) => {
+                Err(Trouble::Absent(format!("this host has no {} hierarchy", controller.v2_name()).into()))
+            }
+            None => Err(Trouble::Gone),
+        }
+    }
+
+    /// A group may be in other trees than the one that a knob needs: then the knob is missing and not the target.
+    fn elsewhere(&self, path: GroupPath<'_>, trouble: Trouble) -> Trouble {
+        match trouble {
+            Trouble::Gone if self.exists(path) => Trouble::Absent("the group is not in the hierarchy that has this knob".into()),
+            trouble => trouble,
         }
     }
 

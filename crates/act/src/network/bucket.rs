@@ -25,12 +25,16 @@ use super::assembler::{Assembler, Comparison, Label, Operation, R0, R1, R2, R3, 
 /// The least limit: below it, not even acknowledgements and name look-ups get through in time.
 pub(super) const RATE_MIN: BytesPerSecond = BytesPerSecond(1_024);
 
-/// What may pass at once after a pause, on the way out: TCP that was refused with nothing under way tries again after 200 ms (its
-/// least retransmission time-out) and then every 500 ms, and must find what it missed meanwhile.
-const BURST_TRANSMIT_NS: u64 = 750_000_000;
+/// What may pass at once after a pause, as time at the limit, beside one large packet. Senders that found the bucket empty with
+/// nothing under way try again after 200 ms (TCP's least retransmission time-out), and must find what they missed meanwhile: with
+/// 100 ms, TCP reached half of a receive limit; with 250 ms, 94 to 103 % of limits both ways.
+const BURST_NS: u64 = 250_000_000;
 
-/// The same on the way in, where nothing waits for a timer.
-const BURST_RECEIVE_NS: u64 = 100_000_000;
+/// The large packet: what segmentation offload usually hands down at once.
+const LARGE_PACKET: u64 = 65_536;
+
+/// The largest burst, reached at 131 kB/s: one more try of TCP's, 500 ms later.
+const BURST_NS_MAX: u64 = 750_000_000;
 
 /// Packets up to this many bytes may go into debt.
 const SMALL_PACKET: i32 = 256;
@@ -39,21 +43,19 @@ const SMALL_PACKET: i32 = 256;
 const FRACTION_BITS: u32 = 20;
 
 /// Offsets in the map's value.
-const NS_PER_BYTE: i16 = 0;
-const BURST_NS: i16 = 8;
-const CLOCK_NS: i16 = 16;
+const PER_BYTE: i16 = 0;
+const BURST: i16 = 8;
+const CLOCK: i16 = 16;
 
 /// Words of the map's value.
 pub(super) const WORDS: usize = 3;
 
 /// A full bucket for `rate`. Writing it over a bucket in use changes the rate and gives one burst.
-pub(super) fn full(rate: BytesPerSecond, way: Way) -> [u64; WORDS] {
+pub(super) fn full(rate: BytesPerSecond) -> [u64; WORDS] {
     let per_byte = (1_000_000_000_u128 << FRACTION_BITS) / u128::from(rate.0.max(1));
-    let burst = match way {
-        Way::Receive => BURST_RECEIVE_NS,
-        Way::Transmit => BURST_TRANSMIT_NS,
-    };
-    [u64::try_from(per_byte).unwrap_or(u64::MAX).max(1), burst, 0]
+    let per_byte = u64::try_from(per_byte).unwrap_or(u64::MAX).max(1);
+    let large = per_byte.saturating_mul(LARGE_PACKET) >> FRACTION_BITS;
+    [per_byte, BURST_NS.saturating_add(large).min(BURST_NS_MAX), 0]
 }
 
 /// The program for one way, with its bucket in `map`.
@@ -73,14 +75,14 @@ pub(super) fn program(map: &OwnedFd, way: Way) -> Vec<u64> {
     code.load32(R7, R1, PACKET_LENGTH);
     code.call(MONOTONIC_TIME);
     code.load_map_value(R9, map);
-    code.load64(R2, R9, NS_PER_BYTE);
-    code.load64(R3, R9, BURST_NS);
-    code.load64(R4, R9, CLOCK_NS);
+    code.load64(R2, R9, PER_BYTE);
+    code.load64(R3, R9, BURST);
+    code.load64(R4, R9, CLOCK);
     // The clock does not lag more than the burst behind.
     code.operate(Operation::Move, R5, R0);
     code.operate(Operation::Subtract, R5, R3);
     code.jump_if(R4, Comparison::GreaterOrEqual, R5, Label::Filled);
-    code.store64(R9, CLOCK_NS, R5);
+    code.store64(R9, CLOCK, R5);
     code.jump(Label::Pass);
     code.label(Label::Filled);
     code.jump_if(R4, Comparison::Greater, R0, Label::InDebt);
@@ -88,7 +90,7 @@ pub(super) fn program(map: &OwnedFd, way: Way) -> Vec<u64> {
     code.label(Label::Pass);
     code.operate(Operation::Multiply, R7, R2);
     code.operate_constant(Operation::ShiftRight, R7, FRACTION_BITS as i32);
-    code.add_atomically(R9, CLOCK_NS, R7);
+    code.add_atomically(R9, CLOCK, R7);
     code.leave(PASS);
 
     code.label(Label::InDebt);
@@ -107,12 +109,13 @@ mod tests {
 
     #[test]
     fn a_rate_becomes_nanoseconds_per_byte() {
-        let [per_byte, burst, clock] = full(BytesPerSecond(1_000_000), Way::Transmit);
-        assert_eq!((per_byte >> FRACTION_BITS, burst, clock), (1_000, BURST_TRANSMIT_NS, 0));
-        let [fast, ..] = full(BytesPerSecond(200_000_000_000), Way::Receive);
+        let [per_byte, burst, clock] = full(BytesPerSecond(1_000_000));
+        assert_eq!((per_byte >> FRACTION_BITS, burst, clock), (1_000, BURST_NS + 65_536_000, 0));
+        let [fast, ..] = full(BytesPerSecond(200_000_000_000));
         let exact = 0.005 * f64::from(1 << FRACTION_BITS);
         assert!((fast as f64 / exact - 1.0).abs() < 2e-4, "{fast} against {exact}");
-        let [slow, ..] = full(RATE_MIN, Way::Receive);
+        let [slow, burst, _] = full(RATE_MIN);
+        assert_eq!(burst, BURST_NS_MAX);
         assert!(slow.checked_mul(512 << 10).is_some());
     }
 }

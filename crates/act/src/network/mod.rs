@@ -95,7 +95,7 @@ impl Network {
     fn set(&mut self, target: &TargetId, group: &Group<'_>, way: Way, rate: BytesPerSecond) -> Result<(), Trouble> {
         let key = (target.clone(), way);
         if let Some(attached) = self.limits.get_mut(&key) {
-            kernel::write_map(&attached.map, &bucket::full(rate, way)).map_err(|source| refused("changing its rate", source))?;
+            kernel::write_map(&attached.map, &bucket::full(rate)).map_err(|source| refused("changing its rate", source))?;
             attached.rate = rate;
             return Ok(());
         }
@@ -112,7 +112,7 @@ impl Network {
 /// Makes a bucket for `rate`, loads its program and attaches it to the group whose folder that is.
 fn attach(folder: &OwnedFd, way: Way, rate: BytesPerSecond) -> Result<(OwnedFd, OwnedFd), Trouble> {
     let map = kernel::create_map().map_err(|source| refused("creating its map", source))?;
-    kernel::write_map(&map, &bucket::full(rate, way)).map_err(|source| refused("filling its map", source))?;
+    kernel::write_map(&map, &bucket::full(rate)).map_err(|source| refused("filling its map", source))?;
     let program = kernel::load(&bucket::program(&map, way), way).map_err(|source| refused("loading it", source))?;
     let link = kernel::attach(&program, folder, way).map_err(|source| refused("attaching it", source))?;
     Ok((map, link))

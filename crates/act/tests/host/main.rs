@@ -2,6 +2,7 @@
 
 mod cpu;
 mod disk;
+mod distance;
 mod groups;
 mod memory;
 mod network;

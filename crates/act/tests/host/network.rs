@@ -17,20 +17,20 @@ fn rate(kilobytes: u64) -> Setting {
 
 /// Two network namespaces joined by a veth pair; they end with the processes that hold them.
 struct Network {
-    holders: [Child; 2],
+    holders: Vec<Child>,
 }
 
 impl Network {
-    fn new() -> Option<Network> {
+    fn new(delay_ms: Option<u64>) -> Option<Network> {
         let hold = || Command::new("unshare").args(["-n", "sleep", "600"]).stdout(Stdio::null()).spawn();
         let (Ok(left), Ok(right)) = (hold(), hold()) else {
             skipped("needs unshare (util-linux)");
             return None;
         };
-        let network = Network { holders: [left, right] };
+        let mut network = Network { holders: vec![left, right] };
         let [left, right] = network.processes();
         std::thread::sleep(Duration::from_millis(100));
-        let steps = [
+        let mut steps = vec![
             format!("nsenter -t {left} -n ip link set lo up"),
             format!("nsenter -t {left} -n ip link add test0 type veth peer name test1 netns {right}"),
             format!("nsenter -t {left} -n ip address add 10.77.0.1/24 dev test0"),
@@ -38,6 +38,13 @@ impl Network {
             format!("nsenter -t {right} -n ip address add 10.77.0.2/24 dev test1"),
             format!("nsenter -t {right} -n ip link set test1 up"),
         ];
+        if let Some(delay_ms) = delay_ms {
+            network.holders.push(start(None, None, &format!("delay {left} {right} {delay_ms}")));
+            for (process, number) in [(left, 1), (right, 2)] {
+                steps.push(format!("nsenter -t {process} -n ip address add 10.78.0.{number}/24 dev far0"));
+                steps.push(format!("nsenter -t {process} -n ip link set far0 up"));
+            }
+        }
         for step in steps {
             let mut words = step.split(' ');
             let done = Command::new(words.next().unwrap()).args(words).stderr(Stdio::null()).status();
@@ -63,13 +70,37 @@ impl Drop for Network {
     }
 }
 
-/// Bytes per second that arrive while `group` sends (or receives): from one second after the start on.
-fn transfer(network: &Network, group: &TestGroup, resource: Resource, streams: u64, local: bool, seconds: u64) -> f64 {
+/// What is sent.
+#[derive(Clone, Copy, Debug)]
+enum Load {
+    Tcp { streams: u64 },
+    Udp,
+}
+
+/// Over what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Path {
+    Loopback,
+    Veth,
+    Distant,
+}
+
+/// Bytes per second that arrive while `group` sends (or receives): from one second after the start on, when the burst is over.
+fn transfer(network: &Network, group: &TestGroup, resource: Resource, load: Load, path: Path, seconds: u64) -> f64 {
     let [left, right] = network.processes();
     let (sender, receiver) = if resource == TRANSMIT { (Some(group), None) } else { (None, Some(group)) };
-    let (address, right) = if local { ("127.0.0.1", left) } else { ("10.77.0.2", right) };
+    let (address, right) = match path {
+        Path::Loopback => ("127.0.0.1", left),
+        Path::Veth => ("10.77.0.2", right),
+        Path::Distant => ("10.78.0.2", right),
+    };
+    let length = (seconds + 1) * 1_000;
+    let role = match load {
+        Load::Tcp { streams } => format!("source {address} {streams} {length}"),
+        Load::Udp => format!("blast {address} {length}"),
+    };
     let mut sink = start(receiver, Some(right), "sink");
-    let mut source = start(sender, Some(left), &format!("source {address} {streams} {}", (seconds + 1) * 1_000));
+    let mut source = start(sender, Some(left), &role);
     let mut points = Vec::new();
     loop {
         let line = wait_for(&mut sink, "received");
@@ -87,9 +118,10 @@ fn transfer(network: &Network, group: &TestGroup, resource: Resource, streams: u
     (last.1 - first.1) / (last.0 - first.0)
 }
 
-fn ready() -> Option<(TestGroup, Network)> {
+/// A group, and namespaces whose second path has that delay each way.
+fn ready(delay_ms: Option<u64>) -> Option<(TestGroup, Network)> {
     let group = TestGroup::new(&[Tree::Unified])?;
-    let network = Network::new()?;
+    let mut network = Network::new(delay_ms)?;
     let wrong = actuator().probe().into_iter().find(|one| one.name == "act.network_bandwidth" && !one.available);
     if let Some(wrong) = wrong {
         skipped(&wrong.detail);
@@ -98,27 +130,61 @@ fn ready() -> Option<(TestGroup, Network)> {
     Some((group, network))
 }
 
-#[test]
-fn tcp_is_held_to_within_ten_percent_of_the_limit() {
-    let Some((group, network)) = ready() else { return };
+/// Holds `group` to a limit, and prints and checks what share of it a transfer reached.
+fn check(network: &Network, group: &TestGroup, resource: Resource, kilobytes: u64, load: Load, path: Path) {
     let actuator = actuator();
+    let before = set(&actuator, &group.target, resource, rate(kilobytes));
+    let achieved = transfer(network, group, resource, load, path, 4) / 1_000.0;
+    set(&actuator, &group.target, resource, before);
+    let share = achieved / kilobytes as f64;
+    println!("{} {path:?} {load:?}: limit {kilobytes} kB/s, achieved {achieved:.0} kB/s = {share:.3}", resource.name());
+    assert!((0.9..1.1).contains(&share), "{achieved:.0} kB/s against a limit of {kilobytes} kB/s");
+}
+
+#[test]
+fn tcp_on_loopback_is_held_to_within_ten_percent_of_the_limit() {
+    let Some((group, network)) = ready(None) else { return };
     for resource in [TRANSMIT, RECEIVE] {
-        for local in [true, false] {
-            for (kilobytes, streams) in [(500, 1), (5_000, 1), (5_000, 8), (50_000, 1), (50_000, 8)] {
-                let before = set(&actuator, &group.target, resource, rate(kilobytes));
-                let achieved = transfer(&network, &group, resource, streams, local, 4) / 1_000.0;
-                let share = achieved / kilobytes as f64;
-                let path = if local { "loopback" } else { "veth" };
-                println!("{} {path}: limit {kilobytes} kB/s, {streams} streams: {achieved:.0} kB/s, {share:.3}", resource.name());
-                set(&actuator, &group.target, resource, before);
-            }
+        for (kilobytes, streams) in [(500, 1), (5_000, 8), (50_000, 1)] {
+            check(&network, &group, resource, kilobytes, Load::Tcp { streams }, Path::Loopback);
         }
     }
 }
 
 #[test]
+fn tcp_between_namespaces_is_held_to_within_ten_percent_of_the_limit() {
+    let Some((group, network)) = ready(None) else { return };
+    for resource in [TRANSMIT, RECEIVE] {
+        for (kilobytes, streams) in [(500, 1), (5_000, 8), (50_000, 8)] {
+            check(&network, &group, resource, kilobytes, Load::Tcp { streams }, Path::Veth);
+        }
+    }
+}
+
+#[test]
+fn tcp_over_a_distance_is_held_to_within_ten_percent_of_the_limit() {
+    if !std::fs::exists("/dev/net/tun").unwrap_or(false) {
+        return skipped("needs /dev/net/tun");
+    }
+    let Some((group, network)) = ready(Some(10)) else { return };
+    for resource in [TRANSMIT, RECEIVE] {
+        for streams in [1, 8] {
+            check(&network, &group, resource, 2_000, Load::Tcp { streams }, Path::Distant);
+        }
+    }
+}
+
+#[test]
+fn udp_is_held_to_within_ten_percent_of_the_limit_and_its_sender_sees_no_error() {
+    let Some((group, network)) = ready(None) else { return };
+    for resource in [TRANSMIT, RECEIVE] {
+        check(&network, &group, resource, 2_000, Load::Udp, Path::Veth);
+    }
+}
+
+#[test]
 fn a_limit_is_changed_in_place_and_an_undo_frees_the_group() {
-    let Some((group, network)) = ready() else { return };
+    let Some((group, network)) = ready(None) else { return };
     let actuator = actuator();
     let before = set(&actuator, &group.target, TRANSMIT, rate(2_000));
     assert_eq!(before, Setting::Bandwidth(Limit::Unlimited));
@@ -130,6 +196,6 @@ fn a_limit_is_changed_in_place_and_an_undo_frees_the_group() {
     let undo = Action::Restore { undoes: Ticket(1), resource: TRANSMIT, before: rate(4_000), after: before };
     assert_eq!(actuator.apply(&group.target, &undo), Outcome::Applied);
     assert_eq!(actuator.read(&group.target, TRANSMIT).unwrap(), Some(before));
-    let free = transfer(&network, &group, TRANSMIT, 1, true, 1);
+    let free = transfer(&network, &group, TRANSMIT, Load::Tcp { streams: 1 }, Path::Loopback, 1);
     assert!(free > 40e6, "free of its limit, the group sent {free:.0} bytes per second");
 }

@@ -2,8 +2,10 @@
 //! be installed for it.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::groups::TestGroup;
@@ -70,6 +72,8 @@ fn play() {
         "write" => write(words[1]),
         "sink" => sink(),
         "source" => source(words[1], figure(2), Duration::from_millis(figure(3))),
+        "blast" => blast(words[1], Duration::from_millis(figure(2))),
+        "delay" => crate::distance::join([figure(1), figure(2)], Duration::from_millis(figure(3)), || say("ready")),
         other => panic!("no such role: {other}"),
     }
 }
@@ -106,20 +110,25 @@ fn write(path: &str) {
     }
 }
 
-/// Receives from every connection; says how much in which time once a connection sends `?`... which is when all have ended.
+/// Receives from every connection, and datagrams; says ten times a second how many bytes came so far.
 fn sink() {
     let listener = TcpListener::bind("0.0.0.0:5999").unwrap();
     say("ready");
-    let total = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let total = Arc::new(AtomicU64::new(0));
     let counted = total.clone();
     std::thread::spawn(move || {
-        let mut line = String::new();
         let start = Instant::now();
         loop {
             std::thread::sleep(Duration::from_millis(100));
-            line.clear();
-            let bytes = counted.load(std::sync::atomic::Ordering::Relaxed);
+            let bytes = counted.load(Ordering::Relaxed);
             say(&format!("received {} {bytes}", start.elapsed().as_micros()));
+        }
+    });
+    let (datagrams, counted) = (UdpSocket::bind("0.0.0.0:5999").unwrap(), total.clone());
+    std::thread::spawn(move || {
+        let mut buffer = [0; 2_048];
+        while let Ok(count) = datagrams.recv(&mut buffer) {
+            counted.fetch_add(count as u64, Ordering::Relaxed);
         }
     });
     for stream in listener.incoming() {
@@ -127,7 +136,7 @@ fn sink() {
         std::thread::spawn(move || {
             let mut buffer = vec![0; 1 << 20];
             while let Ok(count @ 1..) = stream.read(&mut buffer) {
-                total.fetch_add(count as u64, std::sync::atomic::Ordering::Relaxed);
+                total.fetch_add(count as u64, Ordering::Relaxed);
             }
         });
     }
@@ -150,5 +159,24 @@ fn source(address: &str, streams: u64, length: Duration) {
         })
         .collect();
     senders.into_iter().for_each(|sender| sender.join().unwrap());
+    say("sent");
+}
+
+/// Sends datagrams for that long, 20 MB/s of them.
+fn blast(address: &str, length: Duration) {
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    socket.connect(format!("{address}:5999")).unwrap();
+    say("ready");
+    let start = Instant::now();
+    for sent in 0_u32.. {
+        socket.send(&[0; 1_400]).unwrap();
+        let ahead = (Duration::from_micros(70) * sent).saturating_sub(start.elapsed());
+        if ahead > Duration::from_millis(1) {
+            std::thread::sleep(ahead);
+        }
+        if start.elapsed() > length {
+            break;
+        }
+    }
     say("sent");
 }
