@@ -1,9 +1,8 @@
 //! The training set: the samples of all series within a memory budget, split by time.
 
-use predict::recurrent::QUANTILES;
-use predict::recurrent::{FEATURES, Weights, WeightsError, step_batch};
-use thiserror::Error;
+use predict::recurrent::{FEATURES, QUANTILES, Weights, step_batch};
 
+use crate::error::LearnError;
 use crate::random::Random;
 use crate::sequence::{Sample, Samples, Sequence};
 use crate::train::TrainOptions;
@@ -14,41 +13,6 @@ pub const FIT_SHARE: f32 = 0.70;
 pub const CHOOSE_SHARE: f32 = 0.85;
 /// The samples take at most this share of the memory budget; the rest is for the step's own tensors.
 const SAMPLES_SHARE: u64 = 2;
-
-/// Why there are no weights.
-#[derive(Debug, PartialEq, Error)]
-pub enum LearnError {
-    /// There is too little to learn from.
-    #[error("training the recurrent member needs {need} windows with a known next window, the history has {have}")]
-    TooFew {
-        /// The least number of windows.
-        need: usize,
-        /// What there is.
-        have: usize,
-    },
-    /// An option is outside its range.
-    #[error("training option {option} is {value}, which is not {allowed}")]
-    Option {
-        /// Which.
-        option: &'static str,
-        /// What it says.
-        value: String,
-        /// What it may say.
-        allowed: &'static str,
-    },
-    /// The caller asked for an end and wants nothing.
-    #[error("training was cancelled after {steps} steps")]
-    Cancelled {
-        /// Steps done.
-        steps: usize,
-    },
-    /// The result is not usable as weights.
-    #[error("training ended in unusable weights")]
-    Weights(#[from] WeightsError),
-    /// The training thread did not start, or broke down.
-    #[error("the training thread failed: {0}")]
-    Thread(String),
-}
 
 /// All series, longest first, so that those still running at a step are the first ones.
 #[derive(Debug)]
@@ -95,8 +59,7 @@ impl History {
         }
     }
 
-    /// The stretches of `length` rows in the part that is fitted, from every series that has one whole one; shorter series
-    /// give one short stretch.
+    /// The part of every series that is fitted, in stretches of up to `length` rows, series after series.
     pub fn chunks(&self, length: usize) -> Vec<Chunk> {
         let of = |(series, samples): (usize, &Samples)| {
             let end = samples.row_at(FIT_SHARE);

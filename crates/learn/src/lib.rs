@@ -4,6 +4,7 @@
 
 mod adam;
 mod baseline;
+mod error;
 mod history;
 mod loss;
 mod network;
@@ -12,7 +13,7 @@ mod sequence;
 mod train;
 mod trainer;
 
-pub use history::LearnError;
+pub use error::LearnError;
 pub use loss::{HeldOut, Losses};
 pub use sequence::Sequence;
 pub use train::{Progress, Stop, TrainOptions, Trained, train};

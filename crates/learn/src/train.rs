@@ -12,7 +12,8 @@ use model::Span;
 use predict::recurrent::{FEATURES, HIDDEN_MAX, HIDDEN_STEP, MEDIAN, QUANTILES, Weights, section_lengths};
 
 use crate::adam::Adam;
-use crate::history::{Chunk, FIT_SHARE, History, LearnError};
+use crate::error::LearnError;
+use crate::history::{Chunk, FIT_SHARE, History};
 use crate::loss::{HeldOut, choosing_loss, held_out};
 use crate::network::{Batch, loss_and_gradient};
 use crate::random::Random;

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use model::{Digest, Span};
 use sha2::{Digest as _, Sha256};
 
-use crate::history::LearnError;
+use crate::error::LearnError;
 use crate::loss::HeldOut;
 use crate::sequence::Sequence;
 use crate::train::{Stop, TrainOptions, train};

@@ -1,4 +1,5 @@
 //! Measures the recurrent step: series per second on one thread, and the time of a lone series, at both hidden sizes.
+#![allow(clippy::disallowed_methods, reason = "an example that measures reads the clock")]
 
 use std::time::Instant;
 
