@@ -87,7 +87,7 @@ fn fetch<'a>(root: &Path, missing: impl Iterator<Item = &'a Package>) -> anyhow:
 fn unpack(root: &Path, name: &str) -> anyhow::Result<()> {
     let tools = host_tools(root);
     std::fs::create_dir_all(&tools)?;
-    run(command("apt-get", &tools, &["download", "-qq", name]))?;
+    run(command("apt-get", &tools, &["download", "-qq", "-o", "APT::Sandbox::User=root", name]))?;
     for entry in std::fs::read_dir(&tools)? {
         let path = entry?.path();
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -1,8 +1,6 @@
 //! Commands that run the program's own parts: the daemon, doctor, backtests, replay and import.
 
-use crate::cli::arguments::{
-    BacktestKind, BacktestLoadArguments, Common, ImportPrometheusArguments, ImportSource, ReplayArguments, UpArguments,
-};
+use crate::cli::arguments::{BacktestKind, Common, ImportPrometheusArguments, ImportSource, ReplayArguments, UpArguments};
 use crate::cli::failure::{Failure, Outcome, Status};
 
 /// Starts the daemon and serves until it is stopped.
@@ -17,9 +15,9 @@ pub fn doctor(_common: &Common) -> Outcome {
 }
 
 /// Runs a backtest.
-pub fn backtest(_common: &Common, kind: &BacktestKind) -> Outcome {
+pub fn backtest(common: &Common, kind: &BacktestKind) -> Outcome {
     match kind {
-        BacktestKind::Load(BacktestLoadArguments { .. }) => Err(absent("backtest load")),
+        BacktestKind::Load(arguments) => crate::backtest::load(common, arguments),
     }
 }
 

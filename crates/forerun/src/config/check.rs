@@ -140,16 +140,9 @@ impl Checker {
 
     fn load(&mut self, load: written::Load, sample_interval: Span) -> settings::Load {
         let window = self.amount("load.window", load.window, SECS(10)..=SECS(86_400));
-        let planning_interval = self.amount("load.planning_interval", load.planning_interval, MILLIS(200)..=SECS(3_600));
-        if planning_interval < sample_interval {
-            let (planning, sampling) = (planning_interval.text(), sample_interval.text());
-            let message =
-                format!("is {planning}, shorter than daemon.sample_interval ({sampling}): nothing new would be known");
-            self.fault("load.planning_interval", message);
-        }
-        if window < planning_interval {
-            let (window, planning) = (window.text(), planning_interval.text());
-            self.fault("load.window", format!("is {window}, shorter than load.planning_interval ({planning})"));
+        if window < sample_interval.times(5) {
+            let (window, sampling) = (window.text(), sample_interval.text());
+            self.fault("load.window", format!("is {window}, less than five times daemon.sample_interval ({sampling})"));
         }
         let violation = self.share("load.target_violation_percent", load.target_violation_percent, 0.01..=50.0);
         let mut tiers = load.tier.unwrap_or_default();
@@ -161,13 +154,13 @@ impl Checker {
         manage.dedup();
         settings::Load {
             window,
-            planning_interval,
             lambda: self.number("load.lambda", load.lambda, 0.01..=100_000.0),
             manage,
-            cooldown_raise: self.amount("load.cooldown_raise", load.cooldown_raise, SECS(0)..=SECS(86_400)),
-            cooldown_lower: self.amount("load.cooldown_lower", load.cooldown_lower, SECS(0)..=SECS(86_400)),
             hysteresis: self.share("load.hysteresis_percent", load.hysteresis_percent, 0.0..=100.0),
-            lower_below: self.share("load.lower_below_percent", load.lower_below_percent, 1.0..=100.0),
+            release_below: self.share("load.release_below_percent", load.release_below_percent, 1.0..=100.0),
+            lower_step: self.share("load.lower_step_percent", load.lower_step_percent, 0.1..=100.0),
+            changes_per_day: self.number("load.changes_per_day", load.changes_per_day, 0.1..=100_000.0),
+            react: load.react.unwrap_or_default(),
             bounds: self.bounds("load.bounds", &load.bounds.unwrap_or_default(), &Bounds::default()),
             tiers,
         }
@@ -277,12 +270,16 @@ impl Checker {
                 0..=100_000,
             ),
             stale_after,
+            rest_after_raise: self.amount("rails.rest_after_raise", rails.rest_after_raise, SECS(0)..=SECS(86_400)),
+            rest_after_lower: self.amount("rails.rest_after_lower", rails.rest_after_lower, SECS(0)..=SECS(86_400)),
             probation: self.amount("rails.probation", rails.probation, SECS(1)..=SECS(3_600)),
             rest_after_rollback: self.amount("rails.rest_after_rollback", rails.rest_after_rollback, SECS(0)..=SECS(86_400)),
             memory_margin: self.share("rails.memory_margin_percent", rails.memory_margin_percent, 0.0..=400.0),
             memory_margin_min: self.needed("rails.memory_margin_min", rails.memory_margin_min.map(|text| text.0)),
-            pressure_harm: self.share("rails.pressure_harm_percent", rails.pressure_harm_percent, 0.1..=100.0),
+            harm: self.share("rails.harm_percent", rails.harm_percent, 0.1..=100.0),
             host_reserve: self.share("rails.host_reserve_percent", rails.host_reserve_percent, 0.0..=90.0),
+            cpu_overcommit: self.share("rails.cpu_overcommit_percent", rails.cpu_overcommit_percent, 100.0..=10_000.0),
+            decisions_max: self.count("rails.decisions_max", rails.decisions_max, 100..=1_000_000),
         }
     }
 

@@ -88,7 +88,7 @@ const DAY: u64 = 86_400;
 fn daemon(surroundings: &Surroundings) -> Daemon {
     Daemon {
         state_dir: Some(surroundings.state_dir()),
-        sample_interval: span(5),
+        sample_interval: span(1),
         listen: Some(LISTEN.into()),
         socket: Some(surroundings.socket()),
         discover: Some(vec![KindWord::Service, KindWord::Container, KindWord::Own]),
@@ -106,15 +106,14 @@ fn load() -> Load {
     };
     Load {
         window: span(10 * MINUTE),
-        planning_interval: span(MINUTE),
         target_violation_percent: Some(1.0),
-        // 0.808 s of cold start against GB-seconds / 99.69, the weights of the RUM metric, make one second worth 80 GB-seconds.
-        lambda: Some(80.0),
+        lambda: Some(1.0),
         manage: Some(vec![ResourceWord::CpuQuota, ResourceWord::MemoryLimit]),
-        cooldown_raise: span(10),
-        cooldown_lower: span(10 * MINUTE),
-        hysteresis_percent: Some(10.0),
-        lower_below_percent: Some(80.0),
+        hysteresis_percent: Some(2.0),
+        release_below_percent: Some(80.0),
+        lower_step_percent: Some(9.5),
+        changes_per_day: Some(12.0),
+        react: Some(true),
         bounds: Some(Bounds {
             cpu_min: Some(Text(MilliCores(25))),
             cpu_max: None,
@@ -122,24 +121,28 @@ fn load() -> Load {
             memory_max: None,
         }),
         tier: Some(BTreeMap::from([
-            (TierWord::BestEffort, tier(Some(5.0), 0.2, 0.0)),
+            (TierWord::BestEffort, tier(Some(3.0), 0.3, 0.0)),
             // Standard follows the section's own target.
             (TierWord::Standard, tier(None, 1.0, 0.0)),
-            (TierWord::Critical, tier(Some(0.1), 10.0, 10.0)),
+            (TierWord::Critical, tier(Some(0.2), 5.0, 0.0)),
         ])),
     }
 }
 
 fn rails() -> Rails {
     Rails {
-        change_budget_per_minute: Some(120),
+        change_budget_per_minute: Some(600),
         stale_after: span(30),
-        probation: span(2 * MINUTE),
-        rest_after_rollback: span(10 * MINUTE),
-        memory_margin_percent: Some(10.0),
-        memory_margin_min: Some(Text(Bytes(16 << 20))),
-        pressure_harm_percent: Some(20.0),
+        rest_after_raise: span(0),
+        rest_after_lower: span(0),
+        probation: span(MINUTE),
+        rest_after_rollback: span(15 * MINUTE),
+        memory_margin_percent: Some(3.0),
+        memory_margin_min: Some(Text(Bytes(4 << 20))),
+        harm_percent: Some(10.0),
         host_reserve_percent: Some(5.0),
+        cpu_overcommit_percent: Some(100.0),
+        decisions_max: Some(10_000),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod check;
 mod defaults;
+mod engine;
 mod problem;
 mod settings;
 mod show;

@@ -53,20 +53,20 @@ pub struct Daemon {
 pub struct Load {
     /// How far a forecast reaches.
     pub window: Span,
-    /// How often forecasts are renewed.
-    pub planning_interval: Span,
-    /// One second of waiting is worth this many GB-seconds or core-seconds.
+    /// One second of waiting is worth this many core-seconds or GB-seconds.
     pub lambda: f64,
     /// The knobs that may be turned.
     pub manage: Vec<Resource>,
-    /// Rest after a raise before the next raise.
-    pub cooldown_raise: Span,
-    /// Rest after a change before it may be lowered.
-    pub cooldown_lower: Span,
     /// Changes below this share of what is set are not made, 0 to 1.
     pub hysteresis: f64,
-    /// Lowered when the prediction is below this share of the allocation, 0 to 1.
-    pub lower_below: f64,
+    /// Released at once when the prediction is below this share of the allocation, 0 to 1.
+    pub release_below: f64,
+    /// Otherwise lowered by at most this share per window, 0 to 1.
+    pub lower_step: f64,
+    /// Changes of more than 10 % per knob and day before only small steps are taken.
+    pub changes_per_day: f64,
+    /// Whether harm is answered between windows.
+    pub react: bool,
     /// Bounds of workloads without bounds of their own.
     pub bounds: Bounds,
     /// Settings by tier, indexed by [`tier_index`].
@@ -137,18 +137,26 @@ pub struct Rails {
     pub change_budget_per_minute: u32,
     /// Older samples stop action.
     pub stale_after: Span,
-    /// How long a change is watched for harm.
+    /// Rest of a knob after it was raised.
+    pub rest_after_raise: Span,
+    /// Rest of a knob after it was lowered.
+    pub rest_after_lower: Span,
+    /// How long a lowering is watched for harm.
     pub probation: Span,
-    /// How long a knob rests after a rollback.
+    /// Rest of a knob after a rollback or an undo.
     pub rest_after_rollback: Span,
     /// A memory limit stays above use by this share of it.
     pub memory_margin: f64,
     /// ... and by at least this much.
     pub memory_margin_min: Bytes,
-    /// Pressure above this counts as harm, 0 to 1.
-    pub pressure_harm: f64,
+    /// A stalled or throttled share above this counts as harm, 0 to 1.
+    pub harm: f64,
     /// Share of the host that is never given away, 0 to 1.
     pub host_reserve: f64,
+    /// CPU may be promised this many times over.
+    pub cpu_overcommit: f64,
+    /// Decisions that can be explained and undone.
+    pub decisions_max: u32,
 }
 
 /// How long history is kept.

@@ -22,7 +22,7 @@ fn nothing_written_means_defaults() {
     assert_eq!(settings.mode, Mode::Recommend);
     assert_eq!(settings.load.window, Span::from_secs(600));
     assert_eq!(settings.load.tier(Tier::Standard).target_violation, 0.01);
-    assert_eq!(settings.load.tier(Tier::Critical).target_violation, 0.001);
+    assert_eq!(settings.load.tier(Tier::Critical).target_violation, 0.002);
     assert!(settings.load.tier(Tier::Critical).lambda_factor > settings.load.tier(Tier::BestEffort).lambda_factor);
     assert_eq!(settings.daemon.state_dir, Path::new("/var/lib/forerun"));
     assert!(settings.targets.is_empty());
@@ -105,8 +105,8 @@ fn what_cannot_be_is_refused_with_its_place() {
             "forerun.toml:2:10: daemon.listen is 0.0.0.0:7177, which others can reach: set serve.tokens_file first, or listen on 127.0.0.1",
         ),
         (
-            "[daemon]\nsample_interval = \"2m\"\n",
-            "forerun.toml: load.planning_interval is 1m, shorter than daemon.sample_interval (2m): nothing new would be known",
+            "[daemon]\nsample_interval = \"20s\"\n",
+            "forerun.toml: rails.stale_after is 30s, less than twice daemon.sample_interval (20s): one late sample would stop action",
         ),
     ];
     for (text, expected) in cases {
@@ -132,6 +132,12 @@ fn what_is_shown_reads_back_to_the_same() {
     let second = read_text(&shown).unwrap();
     assert_eq!(second.settings, first.settings);
     assert_eq!(second.show(), shown);
+}
+
+#[test]
+fn the_engine_has_the_same_defaults() {
+    let engine = read_text("").unwrap().settings.engine(1);
+    assert_eq!(engine, decide::Settings::default());
 }
 
 #[test]

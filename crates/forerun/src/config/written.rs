@@ -85,23 +85,23 @@ section! {
     Load {
         /// How far a forecast reaches and how long an allocation is meant to hold (10s to 1d).
         window: Text<Span>,
-        /// How often forecasts and allocations are renewed; not more often than samples are taken (200ms to 1h).
-        planning_interval: Text<Span>,
         /// Share of minutes in which a workload may need more than it was given, in percent (0.01 to 50). Tiers may differ.
         target_violation_percent: f64,
-        /// The price of waiting, lambda: one second of waiting is worth this many GB-seconds or core-seconds (0.01 to 100000).
+        /// The price of waiting, lambda: one second of waiting is worth this many core-seconds or GB-seconds (0.01 to 100000).
         lambda: f64,
         /// The knobs that forerun may turn: "cpu_quota", "cpu_weight", "memory_limit", "disk_read_bandwidth", "disk_write_bandwidth",
         /// "net_rx_bandwidth", "net_tx_bandwidth".
         manage: Vec<ResourceWord>,
-        /// After a knob was raised, it is not raised again for this long, unless throttled, pressed or out of memory.
-        cooldown_raise: Text<Span>,
-        /// After a knob was changed, it is not lowered for this long.
-        cooldown_lower: Text<Span>,
         /// A change smaller than this share of what is set is not worth making, in percent (0 to 100).
         hysteresis_percent: f64,
-        /// An allocation is lowered when the prediction is below this share of it, in percent (1 to 100): the 80 % rule.
-        lower_below_percent: f64,
+        /// Released at once when the prediction is below this share of the allocation, in percent (1 to 100): the 80 % rule.
+        release_below_percent: f64,
+        /// Otherwise lowered by at most this share of the allocation per window, in percent (0.1 to 100).
+        lower_step_percent: f64,
+        /// After this many changes of more than 10 % per knob and day, releases wait and only small steps are taken (0.1 to 100000).
+        changes_per_day: f64,
+        /// Whether throttling, pressure and kills for lack of memory are answered at once, between windows.
+        react: bool,
         /// Bounds that hold for every workload without bounds of its own.
         bounds: Bounds,
         /// What is different per tier: "best_effort", "standard", "critical".
@@ -185,18 +185,26 @@ section! {
         change_budget_per_minute: u32,
         /// A workload whose newest sample is older than this is not acted on.
         stale_after: Text<Span>,
-        /// How long a change is watched for harm (pressure, throttling, kills for lack of memory) and rolled back if it hurt.
+        /// Rest of a knob after it was raised; throttling, pressure and kills are answered all the same.
+        rest_after_raise: Text<Span>,
+        /// Rest of a knob after it was lowered.
+        rest_after_lower: Text<Span>,
+        /// How long a lowering is watched for harm, and rolled back if it hurt.
         probation: Text<Span>,
-        /// After a rollback, the knob rests for this long.
+        /// Rest of a knob after a rollback or an undo.
         rest_after_rollback: Text<Span>,
         /// A memory limit stays above present use by at least this much, in percent of use (0 to 400).
         memory_margin_percent: f64,
         /// ... and by at least this much.
         memory_margin_min: Text<Bytes>,
-        /// Memory or CPU pressure (some avg10) above this counts as harm, in percent (0.1 to 100).
-        pressure_harm_percent: f64,
+        /// A share of time stalled or throttled above this counts as harm, in percent (0.1 to 100).
+        harm_percent: f64,
         /// CPU and memory that are never given away, for the host itself, in percent of its capacity (0 to 90).
         host_reserve_percent: f64,
+        /// How much CPU may be promised in all, in percent of what the host has (100 to 10000).
+        cpu_overcommit_percent: f64,
+        /// Decisions that can be explained and undone; the oldest go first (100 to 1000000).
+        decisions_max: u32,
     }
 }
 
