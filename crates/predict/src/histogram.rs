@@ -48,7 +48,7 @@ impl Buckets {
 
     /// The bucket of `value`; the last one takes everything beyond, the first also what is negative.
     pub fn find(&self, value: f64) -> usize {
-        if !(value >= self.first) {
+        if value.is_nan() || value < self.first {
             return 0;
         }
         let bucket = ((value * (self.ratio - 1.0) / self.first + 1.0).ln() / self.ratio_ln) as usize;

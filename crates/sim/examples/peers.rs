@@ -1,25 +1,28 @@
 //! Prints the scorecard of the peers alone:
-//! `cargo run --release -p forerun-sim --example peers -- [--json] [--only NAME] TRACE...`.
+//! `cargo run --release -p forerun-sim --example peers -- [--json] [--html OUT] [--only NAME] TRACE...`.
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use sim::backtest::load::{Entrant, LoadOptions, Scorecard, run};
 use sim::baselines::peers;
+use sim::report::{Sample, best_peer, html};
 use sim::trace::read_usage;
 
+#[expect(clippy::disallowed_methods, reason = "a program has a command line and writes files")]
 fn main() -> ExitCode {
-    let (mut paths, mut json, mut only) = (Vec::new(), false, None);
+    let (mut paths, mut json, mut page, mut only) = (Vec::new(), false, None, None);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--json" => json = true,
+            "--html" => page = arguments.next(),
             "--only" => only = arguments.next(),
             _ => paths.push(argument),
         }
     }
     if paths.is_empty() {
-        eprintln!("usage: peers [--json] [--only NAME] TRACE...");
+        eprintln!("usage: peers [--json] [--html OUT] [--only NAME] TRACE...");
         return ExitCode::from(2);
     }
     for path in &paths {
@@ -34,7 +37,19 @@ fn main() -> ExitCode {
         peers.insert(0, Box::new(sim::ours::Forerun));
         peers.retain(|peer| only.as_ref().is_none_or(|name| name == peer.name()));
         let entrants: Vec<Entrant<'_>> = peers.iter().map(|peer| Entrant::Scaled(peer.as_ref())).collect();
-        let card = Scorecard::of(&run(&series, &entrants, &LoadOptions::default(), &|_, _| {}), "forerun");
+        let options = LoadOptions::default();
+        let result = run(&series, &entrants, &options, &|_, _| {});
+        let card = Scorecard::of(&result, "forerun");
+        if let Some(page) = &page {
+            let shown: Vec<Entrant<'_>> =
+                entrants.iter().copied().filter(|entrant| Some(entrant.name()) == best_peer(&card)).collect();
+            let samples: Vec<Sample> =
+                result.series.iter().take(3).map(|one| Sample::of(&series[one.index], &shown, &options, 1.0)).collect();
+            if let Err(error) = std::fs::write(page, html(path, &card, &result, &samples)) {
+                eprintln!("failed to write {page}: {error}");
+                return ExitCode::FAILURE;
+            }
+        }
         if json {
             println!("{}", card.to_json());
         } else {

@@ -6,7 +6,9 @@ use std::fmt::Write;
 
 use model::Span;
 
-use crate::backtest::load::{CURVE, Entrant, LEVELS, LoadOptions, LoadResult, PolicyCard, Scorecard, Section, allocations_at};
+use crate::backtest::load::{
+    CURVE, Entrant, LEVELS, LoadOptions, LoadResult, PolicyCard, Scorecard, Section, allocations_at,
+};
 use crate::trace::{Unit, UsageSeries};
 use plot::{Axis, Plot, escaped, short};
 
@@ -207,10 +209,13 @@ fn write_sample(page: &mut String, card: &Scorecard, sample: &Sample) -> std::fm
     let mut plot = Plot::new((900.0, 300.0), x, y, &format!("Use and allocations of {}", sample.title));
     let ticks: Vec<(f64, String)> = x.ticks().into_iter().map(|tick| (tick, short(tick))).collect();
     plot.x_ticks(&ticks, "hours");
-    plot.y_ticks(&labelled(&y, ""), match sample.unit.name() {
-        "" => "use",
-        name => name,
-    });
+    plot.y_ticks(
+        &labelled(&y, ""),
+        match sample.unit.name() {
+            "" => "use",
+            name => name,
+        },
+    );
     let points = envelope(&sample.uses, plot.columns());
     plot.line(points.into_iter().map(|(step, value)| (hours(step), f64::from(value))), "use", "");
     for (name, line) in &sample.lines {

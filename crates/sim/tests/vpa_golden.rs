@@ -9,6 +9,7 @@ use sim::baselines::vpa::container::{Confidence, Peaks, Samples, Scale, recommen
 const ROW_SAMPLES: usize = 60;
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the golden vectors are files")]
 fn every_cell_equals_the_real_recommender() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden");
     if !folder.is_dir() {

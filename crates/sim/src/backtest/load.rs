@@ -141,11 +141,7 @@ pub fn run(
 ///
 /// # Errors
 /// When the series has too little to score.
-pub fn score_series(
-    series: &UsageSeries,
-    entrants: &[Entrant<'_>],
-    options: &LoadOptions,
-) -> Result<Vec<Outcome>, Skip> {
+pub fn score_series(series: &UsageSeries, entrants: &[Entrant<'_>], options: &LoadOptions) -> Result<Vec<Outcome>, Skip> {
     let grid = Grid::of(series, options.window);
     let scored = Scored::of(series, &grid)?;
     Ok(entrants
@@ -159,12 +155,7 @@ pub fn score_series(
 
 /// The allocation per window with which `entrant` comes closest to `level` percent of violated steps without passing it
 /// (for a [`Policy`]: exactly, for a [`SweptPolicy`]: its cheapest such run); `None` when it cannot.
-pub fn allocations_at(
-    series: &UsageSeries,
-    entrant: &Entrant<'_>,
-    options: &LoadOptions,
-    level: f64,
-) -> Option<Vec<f32>> {
+pub fn allocations_at(series: &UsageSeries, entrant: &Entrant<'_>, options: &LoadOptions, level: f64) -> Option<Vec<f32>> {
     let grid = Grid::of(series, options.window);
     let scored = Scored::of(series, &grid).ok()?;
     match entrant {

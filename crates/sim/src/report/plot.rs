@@ -57,10 +57,7 @@ impl Plot {
     pub fn new(size: (f64, f64), x: Axis, y: Axis, label: &str) -> Plot {
         let (width, height) = size;
         let mut plot = Plot { svg: String::new(), width, height, x, y };
-        plot.push(format_args!(
-            "<svg viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{}\">",
-            escaped(label)
-        ));
+        plot.push(format_args!("<svg viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{}\">", escaped(label)));
         plot
     }
 
@@ -73,7 +70,10 @@ impl Plot {
             self.push(format_args!("<text x=\"{x:.1}\" y=\"{y}\" text-anchor=\"middle\">{}</text>", escaped(text)));
         }
         let (x, y) = ((LEFT + self.width - RIGHT) / 2.0, self.height - 6.0);
-        self.push(format_args!("<text class=\"title\" x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">{}</text>", escaped(title)));
+        self.push(format_args!(
+            "<text class=\"title\" x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">{}</text>",
+            escaped(title)
+        ));
     }
 
     pub fn y_ticks(&mut self, ticks: &[(f64, String)], title: &str) {

@@ -28,6 +28,7 @@ pub(super) struct Row<'a> {
 
 impl Lines {
     /// Opens `path` and checks that the first line is `header`.
+    #[expect(clippy::disallowed_methods, reason = "this module is the crate's one reader of files")]
     pub fn open(path: &Path, header: &'static str) -> Result<Lines, TraceError> {
         let failed = |source| TraceError::Open { path: path.to_owned(), source };
         let mut plain = BufReader::with_capacity(BUFFER_BYTES, File::open(path).map_err(failed)?);
@@ -51,8 +52,7 @@ impl Lines {
         self.line += 1;
         self.buffer.clear();
         let read = (&mut self.input).take(MAX_LINE_BYTES + 1).read_until(b'\n', &mut self.buffer);
-        let bytes =
-            read.map_err(|source| TraceError::Read { path: self.path.clone(), line: self.line, source })? as u64;
+        let bytes = read.map_err(|source| TraceError::Read { path: self.path.clone(), line: self.line, source })? as u64;
         if bytes == 0 {
             return Ok(None);
         }

@@ -162,6 +162,7 @@ fn parse_values(row: &Row<'_>, cell: &str) -> Result<Vec<f32>, TraceError> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the tests write the files that they read")]
 mod tests {
     use std::io::Write;
 

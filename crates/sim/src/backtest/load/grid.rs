@@ -32,13 +32,7 @@ impl Grid {
         let window = usize::try_from((window_ns + step_ns / 2) / step_ns).unwrap_or(usize::MAX).clamp(1, steps.max(1));
         let day_steps = usize::try_from(DAY.as_nanos().div_ceil(step_ns)).unwrap_or(usize::MAX);
         let cold_steps = day_steps.min(steps.div_ceil(4));
-        Grid {
-            window,
-            steps,
-            windows: steps.div_ceil(window),
-            cold_windows: cold_steps.div_ceil(window),
-            step: series.step,
-        }
+        Grid { window, steps, windows: steps.div_ceil(window), cold_windows: cold_steps.div_ceil(window), step: series.step }
     }
 
     /// The steps of window `index`.

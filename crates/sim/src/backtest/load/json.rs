@@ -42,13 +42,9 @@ fn section(section: &Section) -> Map<String, Value> {
 
 fn policy(card: &PolicyCard) -> Value {
     let at: Map<String, Value> = card.at().map(|(level, at)| (key(level), at_level(at))).collect();
-    let unreached: Map<String, Value> =
-        card.at().map(|(level, at)| (key(level), json!(at.unreached))).collect();
-    let curve: Map<String, Value> = CURVE
-        .into_iter()
-        .zip(&card.curve)
-        .map(|(level, at)| (key(level), json!(at.slack_percent.map(rounded))))
-        .collect();
+    let unreached: Map<String, Value> = card.at().map(|(level, at)| (key(level), json!(at.unreached))).collect();
+    let curve: Map<String, Value> =
+        CURVE.into_iter().zip(&card.curve).map(|(level, at)| (key(level), json!(at.slack_percent.map(rounded)))).collect();
     let default = &card.default;
     json!({
         "at": at,

@@ -143,7 +143,7 @@ pub(super) fn figures(series: &UsageSeries, grid: &Grid, allocations: &[f32], wi
         let steps = &series.values[grid.steps_of(window)];
         let (mut peak, mut peak_step, mut violated) = (f32::NAN, 0, 0);
         for (step, &value) in steps.iter().enumerate().filter(|(_, value)| !value.is_nan()) {
-            if !(value <= peak) {
+            if peak.is_nan() || value > peak {
                 (peak, peak_step) = (value, step);
             }
             if !allocation.is_nan() {

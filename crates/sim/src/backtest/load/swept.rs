@@ -60,9 +60,7 @@ fn frontier(knobs: &[f64], figures: &[Figures]) -> Vec<Run> {
             point: Point { slack: figures.slack, changes_per_day: figures.changes_per_day, knob, variant: 0 },
         })
         .collect();
-    runs.sort_by(|a, b| {
-        a.violation_percent.total_cmp(&b.violation_percent).then(a.point.slack.total_cmp(&b.point.slack))
-    });
+    runs.sort_by(|a, b| a.violation_percent.total_cmp(&b.violation_percent).then(a.point.slack.total_cmp(&b.point.slack)));
     let mut least = f64::INFINITY;
     runs.retain(|run| {
         let better = run.point.slack < least;

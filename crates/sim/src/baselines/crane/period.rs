@@ -78,8 +78,7 @@ mod tests {
         let spectra = Spectra::default();
         let mut random = Random(1);
         let mut noise = || (random.next() >> 11) as f64 / (1_u64 << 53) as f64;
-        let wave: Vec<f64> =
-            (0..168).map(|hour| (f64::from(hour) / 24.0 * std::f64::consts::TAU).sin() + noise()).collect();
+        let wave: Vec<f64> = (0..168).map(|hour| (f64::from(hour) / 24.0 * std::f64::consts::TAU).sin() + noise()).collect();
         assert!(is_periodic(&wave, 24, &spectra));
         assert!(!is_periodic(&wave, 56, &spectra));
         let flat: Vec<f64> = (0..168).map(|_| noise()).collect();

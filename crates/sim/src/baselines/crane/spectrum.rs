@@ -70,7 +70,8 @@ impl Spectra {
         let mut powers = vec![0.0; spectrum.len()];
         for _ in 0..times {
             fill(&mut input);
-            plan.process_with_scratch(&mut input, &mut spectrum, &mut scratch).expect("buffers are as long as the plan asks");
+            plan.process_with_scratch(&mut input, &mut spectrum, &mut scratch)
+                .expect("buffers are as long as the plan asks");
             for (power, part) in powers.iter_mut().zip(&spectrum) {
                 *power = part.norm_sqr();
             }
