@@ -120,7 +120,10 @@ fn enabled_timers_are_read() {
     tree.file(&format!("{system}/timers.target.wants/rotate.timer"), "");
     tree.file("etc/systemd/system/timers.target.wants/scan@disk.timer", "");
     tree.file("etc/systemd/system/timers.target.wants/odd.timer", "");
-    let schedule = schedules::upcoming(&tree.roots, wall("2026-05-05T02:45:00Z"), wall("2026-05-05T03:30:00Z"));
+    let upcoming = || schedules::upcoming(&tree.roots, wall("2026-05-05T02:45:00Z"), wall("2026-05-05T03:30:00Z"));
+    assert_eq!(upcoming(), Schedule::default(), "without systemd its timers do nothing");
+    std::fs::create_dir_all(tree.roots.run.join("systemd/system")).unwrap();
+    let schedule = upcoming();
     let rotate = "timer:rotate.timer cgroup:/batch.slice/batch-logs.slice/rotate.service /usr/sbin/rotate --all";
     let scan = "timer:scan@disk.timer cgroup:/system.slice/system-check.slice/check@disk.service -";
     assert_eq!(lines(&schedule), [format!("2026-05-05T03:00:00Z {rotate}"), format!("2026-05-05T03:00:00Z {scan}")]);

@@ -65,7 +65,7 @@ struct Entry {
 }
 
 /// Every run from `from` (included) to `until` (not included) that cron and the enabled systemd timers will start.
-/// `@reboot` and timers without `OnCalendar=` are no announcements. Files that cannot be read are left out.
+/// Timers count only where systemd runs (`/run/systemd/system` exists). `@reboot` and timers without `OnCalendar=` are no announcements. Files that cannot be read are left out.
 pub fn upcoming(roots: &Roots, from: WallTime, until: WallTime) -> Schedule {
     let zone = zone::of_host(roots);
     let mut schedule = Schedule::default();

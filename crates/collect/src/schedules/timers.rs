@@ -7,6 +7,10 @@ use crate::Roots;
 
 pub(super) fn entries(roots: &Roots, host_zone: &TimeZone, not_understood: &mut Vec<NotUnderstood>) -> Vec<Entry> {
     let mut entries = Vec::new();
+    // The folder is there only where systemd runs, sd_booted(3); elsewhere its timers are files that nobody reads.
+    if !roots.run.join("systemd/system").is_dir() {
+        return entries;
+    }
     for timer in units::enabled(roots, ".timer") {
         let started = units::values(roots, &timer, "Timer", "Unit").pop();
         let service = started.unwrap_or_else(|| timer.replace(".timer", ".service"));
