@@ -28,11 +28,16 @@ const SAMPLE_LEVEL: f64 = 1.0;
 /// [`Status::NotFound`] for a trace that is not there, [`Status::Usage`] for a policy or metric that is not, otherwise
 /// [`Status::Failed`] with file, line and field.
 pub fn load(common: &Common, arguments: &BacktestLoadArguments) -> Outcome {
+    print(&score(arguments, common.json)?)
+}
+
+/// The scorecard as it is printed; writes the report where one is asked for.
+fn score(arguments: &BacktestLoadArguments, json: bool) -> Outcome<String> {
     let policies = policies(&arguments.policy)?;
     let series = read(arguments)?;
     let entrants: Vec<Entrant<'_>> = policies.iter().map(|policy| Entrant::Scaled(policy.as_ref())).collect();
     let options = LoadOptions { window: Span::from_secs(u64::from(arguments.window_minutes) * 60) };
-    let bar = progress_bar(series.len(), common.json);
+    let bar = progress_bar(series.len(), json);
     let result = run(&series, &entrants, &options, &|done, _| bar.set_position(done as u64));
     bar.finish_and_clear();
     let card = Scorecard::of(&result, SUBJECT);
@@ -43,7 +48,7 @@ pub fn load(common: &Common, arguments: &BacktestLoadArguments) -> Outcome {
             Failure::new(Status::Failed, format!("cannot write the report {}: {error}", path.display()), "")
         })?;
     }
-    print(&if common.json { format!("{}\n", card.to_json()) } else { card.to_text() })
+    Ok(if json { format!("{}\n", card.to_json()) } else { card.to_text() })
 }
 
 fn policies(wanted: &[String]) -> Outcome<Vec<Box<dyn Policy>>> {
@@ -119,10 +124,10 @@ mod tests {
     use super::*;
     use crate::cli::arguments::{BacktestKind, Cli, Command};
 
-    fn run_line(line: &[&str]) -> Outcome {
+    fn run_line(line: &[&str]) -> Outcome<String> {
         let cli = Cli::try_parse_from([&["forerun", "backtest", "load"], line].concat()).unwrap();
         match &cli.command {
-            Command::Backtest { kind: BacktestKind::Load(arguments) } => load(&cli.common, arguments),
+            Command::Backtest { kind: BacktestKind::Load(arguments) } => score(arguments, cli.common.json),
             other => panic!("parsed as {other:?}"),
         }
     }
@@ -141,7 +146,10 @@ mod tests {
     fn a_backtest_writes_its_report() {
         let folder = tempfile::tempdir().unwrap();
         let (trace, report) = (trace(folder.path()), folder.path().join("out.html"));
-        run_line(&["--trace", &trace, "--policy", "vpa,last_window", "--html", report.to_str().unwrap()]).unwrap();
+        let line = ["--json", "--trace", &trace, "--policy", "vpa,last_window", "--html", report.to_str().unwrap()];
+        let card: serde_json::Value = serde_json::from_str(&run_line(&line).unwrap()).unwrap();
+        assert_eq!(card["kind"], "load");
+        assert_eq!(card["policies"].as_object().unwrap().len(), 3, "forerun is always among them");
         let page = std::fs::read_to_string(report).unwrap();
         assert!(page.contains("<title>Backtest: a.usage.csv</title>") && page.contains("last_window"));
     }
