@@ -120,7 +120,9 @@ impl Actuator {
             (Kind::Network(way), Setting::Bandwidth(before), Setting::Bandwidth(after)) => {
                 lock(&self.network).change(target, &knob.group, way, [before, after])
             }
-            _ => Err(Trouble::Refused(format!("{} cannot go from {before} to {after}: another knob's unit", resource.name()).into())),
+            _ => Err(Trouble::Refused(
+                format!("{} cannot go from {before} to {after}: another knob's unit", resource.name()).into(),
+            )),
         }
     }
 
@@ -155,7 +157,9 @@ impl Actuator {
     /// A group may be in other trees than the one that a knob needs: then the knob is missing and not the target.
     fn elsewhere(&self, path: GroupPath<'_>, trouble: Trouble) -> Trouble {
         match trouble {
-            Trouble::Gone if self.exists(path) => Trouble::Absent("the group is not in the hierarchy that has this knob".into()),
+            Trouble::Gone if self.exists(path) => {
+                Trouble::Absent("the group is not in the hierarchy that has this knob".into())
+            }
             trouble => trouble,
         }
     }

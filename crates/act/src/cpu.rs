@@ -74,7 +74,8 @@ pub(crate) fn change_quota(
         && quota < QUOTA_US_MIN
     {
         let period = held.period_us;
-        let reason = format!("{after} of a period of {period} us is {quota} us; the kernel takes no quota below {QUOTA_US_MIN} us");
+        let reason =
+            format!("{after} of a period of {period} us is {quota} us; the kernel takes no quota below {QUOTA_US_MIN} us");
         return Err(Trouble::Refused(reason.into()));
     }
     if let Some(original) = lock(originals).take(target, RESOURCE, after_setting) {
@@ -88,7 +89,6 @@ pub(crate) fn change_quota(
     knob.files.set_cpu_time(&knob.group, held, wanted, burst)?;
     confirm(quota(knob)?, after_setting)
 }
-
 
 /// The weight of a group.
 pub(crate) fn weight(knob: &Knob<'_>) -> Result<Setting, Trouble> {

@@ -97,7 +97,9 @@ impl Trouble {
             Trouble::Write { file, text, source } => {
                 Outcome::Failed { reason: format!("failed to write {text:?} to {file}: {source}").into() }
             }
-            Trouble::Parse { file, text } => Outcome::Failed { reason: format!("failed to understand {file}: {text:?}").into() },
+            Trouble::Parse { file, text } => {
+                Outcome::Failed { reason: format!("failed to understand {file}: {text:?}").into() }
+            }
         }
     }
 

@@ -24,7 +24,13 @@ pub(crate) trait Files: Sync {
     fn cpu_time(&self, group: &Group<'_>) -> Result<CpuTime, Trouble>;
     /// Goes from `held` to `wanted` (the period is the same), and saves up `burst` of the quota where that is asked for and the
     /// kernel can.
-    fn set_cpu_time(&self, group: &Group<'_>, held: CpuTime, wanted: CpuTime, burst: Option<Permille>) -> Result<(), Trouble>;
+    fn set_cpu_time(
+        &self,
+        group: &Group<'_>,
+        held: CpuTime,
+        wanted: CpuTime,
+        burst: Option<Permille>,
+    ) -> Result<(), Trouble>;
     /// The weight on the layout's own scale.
     fn cpu_weight(&self, group: &Group<'_>) -> Result<u64, Trouble>;
     /// Sets the weight on the layout's own scale.

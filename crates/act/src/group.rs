@@ -132,7 +132,9 @@ impl<'a> Group<'a> {
                 }
             }
         });
-        written.map(drop).map_err(|source| self.explain(file, source, |source| Trouble::Write { file, text: text.into(), source }))
+        written
+            .map(drop)
+            .map_err(|source| self.explain(file, source, |source| Trouble::Write { file, text: text.into(), source }))
     }
 
     /// A missing file means a missing knob or a missing group; `ENODEV` is a group removed while its file was open.
@@ -170,7 +172,18 @@ mod tests {
         for good in ["cgroup:/a", "cgroup:/system.slice/nginx.service", "cgroup:/a/..b/c."] {
             assert!(GroupPath::of(&TargetId::new(good)).is_ok(), "{good}");
         }
-        for bad in ["", "a", "cgroup:a", "cgroup:/", "cgroup://a", "cgroup:/a/", "cgroup:/..", "cgroup:/a/../b", "cgroup:/./a", "cgroup:/a\0b"] {
+        for bad in [
+            "",
+            "a",
+            "cgroup:a",
+            "cgroup:/",
+            "cgroup://a",
+            "cgroup:/a/",
+            "cgroup:/..",
+            "cgroup:/a/../b",
+            "cgroup:/./a",
+            "cgroup:/a\0b",
+        ] {
             assert!(matches!(GroupPath::of(&TargetId::new(bad)), Err(ActError::BadTarget { .. })), "{bad:?}");
         }
         assert!(GroupPath::of(&TargetId::new(format!("cgroup:/{}", "a".repeat(4_000)))).is_err());

@@ -31,7 +31,7 @@ pub(crate) fn change(knob: &Knob<'_>, [before, after]: [Limit<Bytes>; 2], margin
         return Ok(outcome);
     }
     if let Limit::At(wanted) = after
-        && !held.at().is_some_and(|held| held < wanted)
+        && held.at().is_none_or(|held| held >= wanted)
     {
         check(wanted, knob.files.memory_in_use(&knob.group)?, margin)?;
     }
@@ -73,7 +73,9 @@ mod tests {
     fn a_lower_limit_keeps_the_margin_above_use() {
         let margin = Bytes(16 << 20);
         assert!(check(Bytes(116 << 20), Bytes(100 << 20), margin).is_ok());
-        assert!(matches!(check(Bytes((116 << 20) - 1), Bytes(100 << 20), margin), Err(Trouble::InUse(used)) if used == 100 << 20));
+        assert!(
+            matches!(check(Bytes((116 << 20) - 1), Bytes(100 << 20), margin), Err(Trouble::InUse(used)) if used == 100 << 20)
+        );
         assert!(check(Bytes(64 << 30), Bytes(64 << 30), Bytes(0)).is_err());
         assert!(check(Bytes(65 << 30), Bytes(64 << 30), Bytes(0)).is_ok());
         assert!(check(Bytes(u64::MAX), Bytes(u64::MAX), margin).is_ok());

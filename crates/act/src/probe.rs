@@ -36,7 +36,8 @@ pub(crate) fn probe(roots: &Roots, hierarchies: &Hierarchies) -> Vec<Capability>
 
 fn openat2(roots: &Roots) -> Capability {
     use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
-    let tried = rustix::fs::openat2(CWD, &roots.cgroup, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::NO_MAGICLINKS);
+    let tried =
+        rustix::fs::openat2(CWD, &roots.cgroup, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::NO_MAGICLINKS);
     Capability {
         name: "act.openat2",
         available: tried.is_ok(),
@@ -54,7 +55,8 @@ fn permission() -> Capability {
         name: "act.permission",
         available: root,
         detail: if root { "running as root" } else { "not running as root: the kernel refuses most changes" }.to_owned(),
-        remedy: (!root).then(|| "run the daemon as root, or delegate the groups to its user (systemd: Delegate=yes)".to_owned()),
+        remedy: (!root)
+            .then(|| "run the daemon as root, or delegate the groups to its user (systemd: Delegate=yes)".to_owned()),
     }
 }
 
@@ -98,7 +100,10 @@ fn has_file(folder: &Path, file: &str, depth: u32) -> bool {
         return true;
     }
     let Ok(entries) = std::fs::read_dir(folder) else { return false };
-    depth > 0 && entries.flatten().any(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()) && has_file(&entry.path(), file, depth - 1))
+    depth > 0
+        && entries
+            .flatten()
+            .any(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()) && has_file(&entry.path(), file, depth - 1))
 }
 
 fn disks(sys: &Path) -> Capability {

@@ -78,7 +78,9 @@ impl Network {
         match after {
             Limit::Unlimited => drop(self.limits.remove(&(target.clone(), way))),
             Limit::At(rate) if rate < RATE_MIN => {
-                return Err(Trouble::Refused(format!("{rate} is below {RATE_MIN}, the least that a target is left with").into()));
+                return Err(Trouble::Refused(
+                    format!("{rate} is below {RATE_MIN}, the least that a target is left with").into(),
+                ));
             }
             Limit::At(rate) => self.set(target, group, way, rate)?,
         }
@@ -121,10 +123,12 @@ fn attach(folder: &OwnedFd, way: Way, rate: BytesPerSecond) -> Result<(OwnedFd, 
 /// What the kernel's answer means for a bandwidth program.
 fn refused(what: &'static str, source: Errno) -> Trouble {
     match source {
-        Errno::NOSYS | Errno::OPNOTSUPP => Trouble::Absent(format!("this kernel has no eBPF for control groups ({what}: {source})").into()),
-        Errno::PERM | Errno::ACCESS => {
-            Trouble::Refused(format!("bandwidth program, {what}: {source}: needs CAP_BPF and CAP_NET_ADMIN, or CAP_SYS_ADMIN").into())
+        Errno::NOSYS | Errno::OPNOTSUPP => {
+            Trouble::Absent(format!("this kernel has no eBPF for control groups ({what}: {source})").into())
         }
+        Errno::PERM | Errno::ACCESS => Trouble::Refused(
+            format!("bandwidth program, {what}: {source}: needs CAP_BPF and CAP_NET_ADMIN, or CAP_SYS_ADMIN").into(),
+        ),
         source => Trouble::Refused(format!("bandwidth program, {what}: {source}").into()),
     }
 }

@@ -19,7 +19,13 @@ impl Files for V2 {
     fn cpu_time(&self, group: &Group<'_>) -> Result<CpuTime, Trouble> {
         cpu::time(group)
     }
-    fn set_cpu_time(&self, group: &Group<'_>, held: CpuTime, wanted: CpuTime, burst: Option<Permille>) -> Result<(), Trouble> {
+    fn set_cpu_time(
+        &self,
+        group: &Group<'_>,
+        held: CpuTime,
+        wanted: CpuTime,
+        burst: Option<Permille>,
+    ) -> Result<(), Trouble> {
         cpu::set_time(group, held, wanted, burst)
     }
     fn cpu_weight(&self, group: &Group<'_>) -> Result<u64, Trouble> {

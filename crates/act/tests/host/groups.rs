@@ -82,7 +82,8 @@ impl TestGroup {
 
     /// Every `cgroup.procs` of the group.
     pub fn procs(&self) -> String {
-        let files: Vec<String> = self.folders.iter().map(|(_, folder)| folder.join("cgroup.procs").display().to_string()).collect();
+        let files: Vec<String> =
+            self.folders.iter().map(|(_, folder)| folder.join("cgroup.procs").display().to_string()).collect();
         files.join(":")
     }
 
@@ -126,7 +127,11 @@ pub fn actuator() -> Actuator {
 /// Sets a knob and expects that to work; returns what it held.
 pub fn set(actuator: &Actuator, target: &TargetId, resource: Resource, after: Setting) -> Setting {
     let before = actuator.read(target, resource).unwrap().unwrap();
-    assert_eq!(actuator.apply(target, &Action::Set { resource, before, after }), Outcome::Applied, "{resource:?} to {after}");
+    assert_eq!(
+        actuator.apply(target, &Action::Set { resource, before, after }),
+        Outcome::Applied,
+        "{resource:?} to {after}"
+    );
     assert_eq!(actuator.read(target, resource).unwrap(), Some(after));
     before
 }

@@ -48,10 +48,12 @@ fn file_cache_is_given_up_for_a_lower_limit() {
     let actuator = actuator();
     let file = tempfile::NamedTempFile::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     // Written and synced inside the group, so that 48 MiB of clean file cache are charged to it.
-    let script = format!("echo $$ > {}; dd if=/dev/zero of={} bs=1M count=48 conv=fsync", group.procs(), file.path().display());
+    let script =
+        format!("echo $$ > {}; dd if=/dev/zero of={} bs=1M count=48 conv=fsync", group.procs(), file.path().display());
     let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
     assert!(output.status.success());
-    let usage_file = if group.folder(Tree::Memory).join("memory.current").exists() { "memory.current" } else { "memory.usage_in_bytes" };
+    let usage_file =
+        if group.folder(Tree::Memory).join("memory.current").exists() { "memory.current" } else { "memory.usage_in_bytes" };
     let usage = || group.text(Tree::Memory, usage_file).parse::<u64>().unwrap();
     let before = usage();
     assert!(before > 40 << 20, "{before} bytes are charged");
