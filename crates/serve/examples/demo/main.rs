@@ -1,6 +1,7 @@
 //! Serves the dashboard over a made-up daemon: `cargo run -p forerun-serve --example demo -- [PORT]`, then open the link
 //! that it prints.
 
+#[allow(dead_code, reason = "the tests need parts of the made-up daemon that the demo does not")]
 mod made_up;
 
 use std::error::Error;

@@ -1,5 +1,7 @@
 //! The API as its callers see it, over a made-up daemon.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
+
 #[allow(dead_code, reason = "each user of the made-up daemon needs another part of it")]
 #[path = "../../examples/demo/made_up/mod.rs"]
 mod made_up;
@@ -23,31 +25,31 @@ use serve::{Auth, Role, Secret, Settings};
 use tokio::sync::watch;
 use tower::ServiceExt;
 
-pub const NGINX: &str = "/v1/targets/cgroup%3A%2Fsystem.slice%2Fnginx.service";
-pub const OPERATOR: &str = "frn_operator";
-pub const READER: &str = "frn_reader";
+pub(crate) const NGINX: &str = "/v1/targets/cgroup%3A%2Fsystem.slice%2Fnginx.service";
+pub(crate) const OPERATOR: &str = "frn_operator";
+pub(crate) const READER: &str = "frn_reader";
 
 /// A server without a network, and what is behind it.
-pub struct Host {
-    pub router: Router,
-    pub backend: Arc<MadeUp>,
-    pub ending: watch::Sender<bool>,
+pub(crate) struct Host {
+    pub(crate) router: Router,
+    pub(crate) backend: Arc<MadeUp>,
+    pub(crate) ending: watch::Sender<bool>,
 }
 
 /// What came back.
-pub struct Reply {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Vec<u8>,
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Reply {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
     }
 
     /// Asserts that this is a problem document of that status, complete, and returns its detail.
-    pub fn problem(&self, status: u16) -> String {
+    pub(crate) fn problem(&self, status: u16) -> String {
         assert_eq!(self.status.as_u16(), status, "{}", String::from_utf8_lossy(&self.body));
         assert_eq!(self.headers[header::CONTENT_TYPE], "application/problem+json");
         let problem = self.json();
@@ -60,7 +62,7 @@ impl Reply {
     }
 }
 
-pub fn auth() -> Auth {
+pub(crate) fn auth() -> Auth {
     let tokens = vec![
         Secret::from_text(OPERATOR).record("olga", Role::Operator),
         Secret::from_text(READER).record("rita", Role::Reader),
@@ -68,11 +70,11 @@ pub fn auth() -> Auth {
     Auth { tokens, ..Auth::default() }
 }
 
-pub fn host() -> Host {
+pub(crate) fn host() -> Host {
     host_with(Settings::default())
 }
 
-pub fn host_with(settings: Settings) -> Host {
+pub(crate) fn host_with(settings: Settings) -> Host {
     let backend = Arc::new(MadeUp::fixed(Timestamp::parse("2026-01-31T08:00:00Z").unwrap()));
     let (ending, seen) = watch::channel(false);
     let router = serve::router(Arc::clone(&backend) as Arc<_>, auth(), settings, seen);
@@ -80,7 +82,7 @@ pub fn host_with(settings: Settings) -> Host {
 }
 
 /// A request to localhost with that token; an empty token sends none.
-pub fn request(method: Method, path: &str, token: &str) -> axum::http::request::Builder {
+pub(crate) fn request(method: Method, path: &str, token: &str) -> axum::http::request::Builder {
     let builder = Request::builder().method(method).uri(path).header(header::HOST, "localhost:9100");
     if token.is_empty() {
         return builder;
@@ -89,19 +91,19 @@ pub fn request(method: Method, path: &str, token: &str) -> axum::http::request::
 }
 
 impl Host {
-    pub async fn send(&self, request: Request<Body>) -> Reply {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap().to_vec();
         Reply { status: parts.status, headers: parts.headers, body }
     }
 
-    pub async fn get(&self, path: &str) -> Reply {
+    pub(crate) async fn get(&self, path: &str) -> Reply {
         self.send(request(Method::GET, path, READER).body(Body::empty()).unwrap()).await
     }
 
     /// Sends JSON as the operator.
-    pub async fn put(&self, method: Method, path: &str, body: &str) -> Reply {
+    pub(crate) async fn put(&self, method: Method, path: &str, body: &str) -> Reply {
         let request = request(method, path, OPERATOR).header(header::CONTENT_TYPE, "application/json");
         self.send(request.body(Body::from(body.to_owned())).unwrap()).await
     }

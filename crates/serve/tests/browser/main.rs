@@ -1,6 +1,8 @@
 //! The dashboard in a real browser: signs in, sees the targets, takes a decision back. Skipped, and says so, without
 //! Chromium or without the built dashboard. With `FORERUN_SCREENSHOTS=FOLDER` it also saves what it looks like.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
+
 #[allow(dead_code, reason = "each user of the made-up daemon needs another part of it")]
 #[path = "../../examples/demo/made_up/mod.rs"]
 mod made_up;
@@ -27,8 +29,12 @@ struct Demo {
 }
 
 fn demo() -> Demo {
+    demo_of(MadeUp::live())
+}
+
+fn demo_of(backend: MadeUp) -> Demo {
     let runtime = Runtime::new().unwrap();
-    let backend = Arc::new(MadeUp::live());
+    let backend = Arc::new(backend);
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let tokens = vec![
@@ -134,6 +140,21 @@ fn a_reader_is_told_why_not() {
     browser.click("button.danger");
     browser.wait_for("document.querySelector('.toast.bad')?.innerText.includes('rita is a reader')");
     assert!(!demo.backend.state().kill_switch);
+}
+
+#[test]
+fn an_idle_host_says_what_is_awaited() {
+    let demo = demo_of(MadeUp::newborn());
+    let Some(mut browser) = browser(&demo) else { return };
+    browser.open(&format!("{}/#token={TOKEN}", demo.url));
+    browser.wait_for("document.querySelector('.targets .empty')?.innerText.includes('Waiting for the first sample')");
+    browser.wait_for("document.querySelector('.decisions .empty')?.innerText.includes('No decision yet')");
+    browser.click("button.danger");
+    browser.wait_for("document.querySelector('.killed') && document.querySelector('.toast')");
+    if let Some(folder) = std::env::var_os("FORERUN_SCREENSHOTS") {
+        browser.screenshot(&Path::new(&folder).join("idle-light-1400.png"));
+    }
+    assert_eq!(browser.faults, Vec::<String>::new());
 }
 
 #[test]

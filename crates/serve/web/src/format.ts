@@ -42,7 +42,7 @@ export function count(value: number): string {
 
 export function ago(time: string, now: number): string {
   const seconds = Math.max(0, (now - Date.parse(time)) / 1000);
-  if (seconds < 10) return "now";
+  if (seconds < 10) return "just now";
   return `${span(seconds)} ago`;
 }
 

@@ -58,11 +58,15 @@ export function Header(props: { status: Status | null; live: boolean; act: Act; 
         </span>
         <div class="controls">
           <ModeSwitch label="Mode" mode={status?.mode} onMode={(mode, done) => act(() => api.setMode(mode), done)} />
-          {!status?.kill_switch && (
-            <button class="danger" disabled={!status} onClick={() => kill(true)} title="Engage the kill switch">
-              Stop all changes
-            </button>
-          )}
+          {/* It stays where it is when pressed, so that a second press hits nothing else. */}
+          <button
+            class="danger"
+            disabled={!status || status.kill_switch}
+            onClick={() => kill(true)}
+            title="Engage the kill switch"
+          >
+            {status?.kill_switch ? "Stopped" : "Stop all changes"}
+          </button>
           <button class="quiet" onClick={props.onLeave}>
             Sign out
           </button>

@@ -2,7 +2,13 @@
 
 import type { ComponentChildren } from "preact";
 import { amount, ago, bytes, count, percent, span } from "./format";
-import type { Status } from "./types";
+import type { Mode, Status } from "./types";
+
+const NOTES: Record<Mode, string> = {
+  observe: "none are made in this mode",
+  recommend: "shown, not applied",
+  act: "applied as they are made",
+};
 
 export function Overview({ status, now }: { status: Status | null; now: number }) {
   if (!status) {
@@ -38,7 +44,7 @@ export function Overview({ status, now }: { status: Status | null; now: number }
         <Figure
           name="Decisions today"
           value={count(status.decisions_today)}
-          note={status.mode === "act" ? "applied as they are made" : "shown, not applied"}
+          note={status.kill_switch ? "stopped by the kill switch" : NOTES[status.mode]}
         />
         <Figure
           name="Given back today"

@@ -10,14 +10,13 @@ use std::f64::consts::TAU;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use model::{AnnouncementId, Ticket, WallTime};
+use model::{Ticket, WallTime};
 use serve::view::{
-    AnnouncementRequest, AnnouncementView, BoundsView, CapacityView, DecisionPage, DecisionQuery, DecisionView,
-    DegradedView, DoneEvent, Event, ForecastReport, KillSwitchEvent, MetricName, ModeBody, ModeName, ModeScope,
-    OutcomeState, OutcomeView, PlanView, PushedSample, SampledEvent, SavedView, SeriesView, StatusView, StoreView,
-    TargetPage, TargetQuery, TargetView, TierName, Timestamp, TriggerName, TriggerView, WaitingCount,
+    AnnouncementView, BoundsView, CapacityView, DecisionPage, DecisionQuery, DecisionView, DegradedView, DoneEvent, Event,
+    MetricName, ModeName, OutcomeState, OutcomeView, PushedSample, SampledEvent, SavedView, StatusView, StoreView,
+    TargetPage, TargetQuery, TargetView, TierName, Timestamp, TriggerName, TriggerView,
 };
-use serve::{Answer, ApiError, Backend, WrittenSeries, ready};
+use serve::{ApiError, WrittenSeries};
 use tokio::sync::broadcast;
 
 use workload::{WORKLOADS, Workload};
@@ -57,9 +56,19 @@ pub struct MadeUp {
     events: broadcast::Sender<Event>,
     started: Timestamp,
     fixed: Option<Timestamp>,
+    workloads: &'static [Workload],
 }
 
 impl MadeUp {
+    /// One that was started just now: it has seen and decided nothing.
+    pub fn newborn() -> Self {
+        let mut newborn = MadeUp::live();
+        newborn.workloads = &[];
+        newborn.started = newborn.now();
+        newborn.state().decisions.clear();
+        newborn
+    }
+
     /// One for which time stands still at `now`.
     pub fn fixed(now: Timestamp) -> Self {
         MadeUp::new(now, Some(now))
@@ -89,7 +98,13 @@ impl MadeUp {
             pushed: Vec::new(),
             written: Vec::new(),
         };
-        MadeUp { state: Mutex::new(state), events: broadcast::channel(256).0, started: later(now, -93_784), fixed }
+        MadeUp {
+            state: Mutex::new(state),
+            events: broadcast::channel(256).0,
+            started: later(now, -93_784),
+            fixed,
+            workloads: &WORKLOADS,
+        }
     }
 
     /// What may change, for looking at.
@@ -106,7 +121,7 @@ impl MadeUp {
     /// A round of samples: tells the new state.
     pub fn tick(&self) {
         let now = self.now();
-        self.send(Event::Sampled(SampledEvent { at: now, targets: WORKLOADS.len() as u64 }));
+        self.send(Event::Sampled(SampledEvent { at: now, targets: self.workloads.len() as u64 }));
         let status = self.status_now();
         self.send(Event::Status(status));
     }
@@ -154,7 +169,7 @@ impl MadeUp {
         let seconds = now.0.unix_secs();
         let state = self.state();
         let (mut in_use, mut allotted, mut memory_in_use, mut memory_allotted) = (0.0, 0.0, 0.0, 0.0);
-        for workload in &WORKLOADS {
+        for workload in self.workloads {
             in_use += workload.in_use(MetricName::Cpu, seconds);
             allotted += workload.limit(MetricName::Cpu, seconds).unwrap_or(0.0);
             memory_in_use += workload.in_use(MetricName::Memory, seconds);
@@ -166,7 +181,7 @@ impl MadeUp {
             started_at: self.started,
             mode: state.mode,
             kill_switch: state.kill_switch,
-            targets: WORKLOADS.len() as u64,
+            targets: self.workloads.len() as u64,
             samples_total: 1_312_976 + (seconds - self.started.0.unix_secs()).unsigned_abs() * 28,
             decisions_total: 1_204 + state.decisions.len() as u64,
             decisions_today: state.decisions.len() as u64,
@@ -238,7 +253,7 @@ impl MadeUp {
     fn targets_now(&self, query: &TargetQuery) -> TargetPage {
         let state = self.state();
         let filter = query.filter.as_deref().unwrap_or("").to_lowercase();
-        let mut targets: Vec<_> = WORKLOADS.iter().map(|workload| self.view(workload, &state)).collect();
+        let mut targets: Vec<_> = self.workloads.iter().map(|workload| self.view(workload, &state)).collect();
         targets.sort_by(|one, other| one.id.cmp(&other.id));
         targets.retain(|target| {
             let named = target.id.to_lowercase().contains(&filter)
