@@ -10,8 +10,8 @@ pub fn up(common: &Common, arguments: &UpArguments) -> Outcome {
 }
 
 /// Says what works on this host.
-pub fn doctor(_common: &Common) -> Outcome {
-    Err(absent("doctor"))
+pub fn doctor(common: &Common) -> Outcome {
+    crate::doctor::doctor(common)
 }
 
 /// Runs a backtest.

@@ -6,5 +6,6 @@ pub mod cli;
 pub mod client;
 pub mod commands;
 pub mod config;
+pub mod doctor;
 pub mod examples;
 pub mod render;
