@@ -43,6 +43,27 @@ pub(crate) fn unseal(blob: &[u8]) -> Result<&[u8], BlobFault> {
     if found == computed { Ok(body) } else { Err(BlobFault::Checksum { found, computed }) }
 }
 
+/// As [`seal`], with a checksum that also covers the name the blob is kept under.
+pub(crate) fn seal_named(name: &[u8], mut body: Vec<u8>) -> Vec<u8> {
+    let sum = named_sum(name, &body);
+    body.extend_from_slice(&sum.to_le_bytes());
+    body
+}
+
+/// The body of what [`seal_named`] sealed under `name`.
+pub(crate) fn unseal_named<'a>(name: &[u8], blob: &'a [u8]) -> Result<&'a [u8], BlobFault> {
+    let (body, sum) = blob.split_last_chunk::<4>().ok_or(BlobFault::Short { len: blob.len() })?;
+    let (found, computed) = (u32::from_le_bytes(*sum), named_sum(name, body));
+    if found == computed { Ok(body) } else { Err(BlobFault::Checksum { found, computed }) }
+}
+
+fn named_sum(name: &[u8], body: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(name);
+    hasher.update(body);
+    hasher.finalize()
+}
+
 /// Encodes `value` with postcard and a checksum.
 pub(crate) fn seal_wire<T: serde::Serialize>(value: &T) -> Vec<u8> {
     seal(postcard::to_stdvec(value).expect("writing to memory cannot fail for the plain types of `wire`"))

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, Row};
 
 use crate::StoreError;
@@ -127,6 +128,12 @@ impl Database {
         let result = self.transaction(doing, work);
         let relaxed = self.batch(doing, "PRAGMA synchronous = NORMAL");
         result.and_then(|value| relaxed.map(|()| value))
+    }
+
+    /// Whether closing moves the log into the file.
+    pub(crate) fn checkpoint_on_close(&self, yes: bool) -> Result<(), StoreError> {
+        let set = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !yes);
+        set.map(|_| ()).map_err(|error| self.error("set up", error))
     }
 
     /// Ends a transaction that a panic left open.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +20,9 @@ use crate::store::beside;
 use crate::{Limits, Store, StoreError};
 
 const FILE: &str = "forerun.db";
+/// How every SQLite database begins.
+const HEAD: &[u8] = b"SQLite format 3\0";
+const LOCK: &str = "forerun.lock";
 /// Files up to this are checked from end to end when opened; larger ones by [`Store::verify`].
 const CHECK_WHOLE_BELOW: u64 = 64 << 20;
 
@@ -77,7 +81,7 @@ impl Store {
 
 fn lock(dir: &Path) -> Result<File, StoreError> {
     fs::create_dir_all(dir).map_err(|error| StoreError::io("create", dir, error))?;
-    let path = dir.join("forerun.lock");
+    let path = dir.join(LOCK);
     let lock = File::options()
         .create(true)
         .truncate(false)
@@ -92,21 +96,80 @@ fn lock(dir: &Path) -> Result<File, StoreError> {
 }
 
 fn open_locked(dir: &Path, limits: Limits, lock: File) -> Result<Store, (StoreError, File)> {
-    match load(&dir.join(FILE)) {
+    let path = dir.join(FILE);
+    // SQLite takes an empty file for a new database. The lock remembers that there was one.
+    let emptied = fs::metadata(&path).is_ok_and(|metadata| metadata.len() == 0)
+        && lock.metadata().is_ok_and(|metadata| metadata.len() > 0);
+    if emptied && fs::metadata(beside(&path, "-wal")).map_or(0, |metadata| metadata.len()) == 0 {
+        return Err((StoreError::Damaged { path, what: "it is empty".into() }, lock));
+    }
+    if let Err(error) = check_head(&path) {
+        return Err((error, lock));
+    }
+    let loaded = load(&path).and_then(|loaded| {
+        let mut mark = &lock;
+        let marked = mark.rewind().and_then(|()| mark.write_all(b"1"));
+        marked.map_err(|error| StoreError::io("mark", &dir.join(LOCK), error)).map(|()| loaded)
+    });
+    match loaded {
         Ok((database, live, next_tail_row)) => Ok(Store::assemble(database, live, limits, next_tail_row, lock)),
         Err(error) => Err((error, lock)),
     }
 }
 
+/// SQLite also takes a file of a few bytes for a new database.
+fn check_head(path: &Path) -> Result<(), StoreError> {
+    let head = match File::open(path) {
+        Ok(file) => {
+            let mut head = Vec::new();
+            file.take(100).read_to_end(&mut head).map_err(|error| StoreError::io("read", path, error))?;
+            head
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(StoreError::io("open", path, error)),
+    };
+    let damaged = |what| Err(StoreError::Damaged { path: path.into(), what });
+    if head.is_empty() {
+        return Ok(());
+    }
+    let Some(wanted) = len_by_header(&head) else { return damaged("it does not begin like a database".into()) };
+    let len = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
+    // With a log beside it, the rest may still be in there.
+    if len(path) < wanted && len(&beside(path, "-wal")) == 0 {
+        return damaged(format!("it has {} bytes, its header says {wanted}", len(path)));
+    }
+    Ok(())
+}
+
+/// How long a database with this header is; `None` when it is none.
+pub(crate) fn len_by_header(head: &[u8]) -> Option<u64> {
+    let head: &[u8; 100] = head.first_chunk()?;
+    let page = match u16::from_be_bytes([head[16], head[17]]) {
+        1 => 65_536,
+        size => u64::from(size),
+    };
+    let pages = u32::from_be_bytes([head[28], head[29], head[30], head[31]]);
+    head.starts_with(HEAD).then_some(page * u64::from(pages))
+}
+
 fn load(path: &Path) -> Result<(Database, Live, i64), StoreError> {
     let database = Database::open(path)?;
-    prepare(&database)?;
-    if fs::metadata(path).is_ok_and(|metadata| metadata.len() < CHECK_WHOLE_BELOW) {
-        quick_check(&database)?;
+    // Until it is known to be sound, closing must not write the log into the file.
+    database.checkpoint_on_close(false)?;
+    let loaded = load_all(&database)?;
+    database.checkpoint_on_close(true)?;
+    let (live, next_tail_row) = loaded;
+    Ok((database, live, next_tail_row))
+}
+
+fn load_all(database: &Database) -> Result<(Live, i64), StoreError> {
+    prepare(database)?;
+    if fs::metadata(&database.path).is_ok_and(|metadata| metadata.len() < CHECK_WHOLE_BELOW) {
+        quick_check(database)?;
     }
-    let catalogue = load_catalogue(&database)?;
-    let mut newest = load_newest(&database, catalogue.end() as usize)?;
-    let (tail, next_tail_row) = load_tail(&database)?;
+    let catalogue = load_catalogue(database)?;
+    let mut newest = load_newest(database, catalogue.end() as usize)?;
+    let (tail, next_tail_row) = load_tail(database)?;
     for batch in &tail.batches {
         for (series, time, _) in batch.of_series(0, u32::MAX) {
             let known = newest.get_mut(series as usize).filter(|_| catalogue.contains(series));
@@ -116,8 +179,8 @@ fn load(path: &Path) -> Result<(Database, Live, i64), StoreError> {
             *known = time.max(*known);
         }
     }
-    let shelves = load_shelves(&database)?;
-    Ok((database, Live { catalogue, newest, tail, shelves }, next_tail_row))
+    let shelves = load_shelves(database)?;
+    Ok((Live { catalogue, newest, tail, shelves }, next_tail_row))
 }
 
 /// Makes the tables of a new file, or checks whose and of which version they are.

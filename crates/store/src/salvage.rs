@@ -1,12 +1,19 @@
 //! Reading what can be read from a damaged database: rows whose checksum fits are taken over, the others left behind.
 
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use model::{Decision, TargetId, Ticket};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Row, params};
 
-use crate::checked::{unseal, unseal_wire};
+use crate::checked::{unseal, unseal_named, unseal_wire};
 use crate::open::{PACK_ROWS, SERIES_ROWS, pack_row, series_row};
+use crate::series::tail::{Batch, decode_layout};
+use crate::store::beside;
 use crate::{Store, StoreError};
 
 /// What was taken over.
@@ -21,16 +28,48 @@ pub(crate) struct Salvaged {
 /// # Errors
 /// When the new file cannot be written. A damaged file that cannot even be opened gives nothing.
 pub(crate) fn salvage(damaged: &Path, store: &Store) -> Result<Salvaged, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let Ok(source) = Connection::open_with_flags(damaged, flags) else { return Ok(Salvaged::default()) };
-    // Reading must not change the evidence.
-    if source.execute_batch("PRAGMA query_only = ON; PRAGMA wal_autocheckpoint = 0;").is_err() {
-        return Ok(Salvaged::default());
+    let whole = whole_copy(damaged);
+    let Some(source) = open(whole.as_deref().unwrap_or(damaged)) else { return Ok(Salvaged::default()) };
+    let saved = take_over(&source, store);
+    drop(source);
+    if let Some(copy) = whole {
+        ["", "-wal", "-shm"].iter().for_each(|suffix| drop(fs::remove_file(beside(&copy, suffix))));
     }
+    saved
+}
+
+fn open(path: &Path) -> Option<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let source = Connection::open_with_flags(path, flags).ok()?;
+    // Reading must not change the evidence.
+    source.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).ok()?;
+    source.execute_batch("PRAGMA query_only = ON; PRAGMA wal_autocheckpoint = 0;").ok()?;
+    Some(source)
+}
+
+/// SQLite reads nothing of a file that is shorter than its header says. For such a file: a copy filled up with zeros.
+fn whole_copy(damaged: &Path) -> Option<PathBuf> {
+    let mut head = [0; 100];
+    File::open(damaged).and_then(|mut file| file.read_exact(&mut head)).ok()?;
+    let wanted = crate::open::len_by_header(&head)?;
+    let len = fs::metadata(damaged).ok()?.len();
+    // A length far beyond this is damage itself.
+    if len >= wanted || wanted > len.saturating_mul(4) {
+        return None;
+    }
+    let copy = beside(damaged, ".copy");
+    fs::copy(damaged, &copy).ok()?;
+    // Without a log there is none to copy.
+    let _ = fs::copy(beside(damaged, "-wal"), beside(&copy, "-wal"));
+    File::options().write(true).open(&copy).and_then(|file| file.set_len(wanted)).ok()?;
+    Some(copy)
+}
+
+fn take_over(source: &Connection, store: &Store) -> Result<Salvaged, StoreError> {
     store.database.transaction("take over what is left", || {
-        let decisions = ledger(&source, store)?;
-        settings(&source, store)?;
-        let packs = series(&source, store)?;
+        let decisions = ledger(source, store)?;
+        settings(source, store)?;
+        let packs = series(source, store)?;
         Ok(Salvaged { decisions, packs })
     })
 }
@@ -75,7 +114,7 @@ fn ledger(source: &Connection, store: &Store) -> Result<usize, StoreError> {
         let wire = unseal_wire::<crate::ledger::WireOutcomeEntry>(row.get_ref(1)?.as_blob()?).ok();
         Ok(wire.map(|wire| (row.get::<_, i64>(0).unwrap_or(0), wire)))
     });
-    let mut seen = std::collections::BTreeMap::new();
+    let mut seen = BTreeMap::new();
     outcomes.into_iter().for_each(|(id, wire)| {
         seen.insert(id, wire);
     });
@@ -106,38 +145,29 @@ fn raise(store: &Store, next: Ticket) -> Result<(), StoreError> {
 }
 
 fn settings(source: &Connection, store: &Store) -> Result<(), StoreError> {
-    let good = |row: &Row<'_>, column: usize| -> rusqlite::Result<Option<Vec<u8>>> {
-        let blob = row.get_ref(column)?.as_blob()?;
-        Ok(unseal(blob).is_ok().then(|| blob.to_vec()))
-    };
-    for (key, value) in rows(source, "SELECT key, value FROM meta", "key", |row| {
-        Ok(good(row, 1)?.map(|value| (row.get::<_, String>(0), value)))
-    }) {
-        let Ok(key) = key else { continue };
-        store.database.execute(
-            "take over a setting",
-            "INSERT OR IGNORE INTO meta (key, value) VALUES (?1, ?2)",
-            params![key, value],
-        )?;
+    let settings = rows(source, "SELECT key, value FROM meta", "key", |row| {
+        let (key, value): (String, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        Ok(unseal_named(key.as_bytes(), &value).is_ok().then(|| (key.clone(), value.clone())))
+    });
+    for (key, value) in settings {
+        let values = params![key, value];
+        store.database.execute("take over a setting", "INSERT OR IGNORE INTO meta (key, value) VALUES (?1, ?2)", values)?;
     }
     let models = rows(source, "SELECT digest, saved, weights FROM model", "rowid", |row| {
-        Ok(good(row, 2)?.map(|weights| (row.get::<_, Vec<u8>>(0), row.get::<_, i64>(1), weights)))
+        let (digest, saved, weights): (Vec<u8>, i64, Vec<u8>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(unseal_named(&digest, &weights).is_ok().then(|| (digest.clone(), saved, weights.clone())))
     });
     for (digest, saved, weights) in models {
-        let (Ok(digest), Ok(saved)) = (digest, saved) else { continue };
         let values = params![digest, saved, weights];
-        store.database.execute(
-            "take over a model",
-            "INSERT OR IGNORE INTO model (digest, saved, weights) VALUES (?1, ?2, ?3)",
-            values,
-        )?;
+        let sql = "INSERT OR IGNORE INTO model (digest, saved, weights) VALUES (?1, ?2, ?3)";
+        store.database.execute("take over a model", sql, values)?;
     }
     Ok(())
 }
 
-/// Series, shards and packs; the tail is left behind, for its rows need one another.
+/// Series, shards, packs and the tail.
 fn series(source: &Connection, store: &Store) -> Result<usize, StoreError> {
-    let mut numbers = std::collections::BTreeSet::new();
+    let mut numbers = BTreeSet::new();
     for (number, key) in rows(source, SERIES_ROWS, "target", series_row) {
         if numbers.insert(number) {
             let sum = crate::open::series_sum(number, &key);
@@ -188,7 +218,39 @@ fn series(source: &Connection, store: &Store) -> Result<usize, StoreError> {
             ],
         )?;
     }
+    tail(source, store, &numbers)?;
     Ok(saved)
+}
+
+/// Batches whose layout is there and whose series have names.
+fn tail(source: &Connection, store: &Store, numbers: &BTreeSet<u32>) -> Result<(), StoreError> {
+    let layouts: BTreeMap<i64, (Arc<[u32]>, Vec<u8>)> = rows(source, "SELECT id, body FROM layout", "id", |row| {
+        let (id, body): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        let series = decode_layout(&body).ok().filter(|series| series.iter().all(|number| numbers.contains(number)));
+        Ok(series.map(|series| (id, (series, body))))
+    })
+    .into_iter()
+    .collect();
+    for (id, (_, body)) in &layouts {
+        store.database.execute(
+            "take over a layout",
+            "INSERT OR IGNORE INTO layout (id, body) VALUES (?1, ?2)",
+            params![id, body],
+        )?;
+    }
+    let batches = rows(source, "SELECT id, body FROM tail", "id", |row| {
+        let (id, body): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        let known = |layout: i64| layouts.get(&layout).map(|(series, _)| Arc::clone(series));
+        Ok(Batch::decode(&body, known).is_ok().then_some((id, body)))
+    });
+    for (id, body) in batches {
+        store.database.execute(
+            "take over a batch",
+            "INSERT OR IGNORE INTO tail (id, body) VALUES (?1, ?2)",
+            params![id, body],
+        )?;
+    }
+    Ok(())
 }
 
 impl crate::ledger::WireEntry {

@@ -3,7 +3,7 @@
 use model::{Digest, WallTime};
 use rusqlite::params;
 
-use crate::checked::{seal, unseal};
+use crate::checked::{seal_named, unseal_named};
 use crate::{Store, StoreError};
 
 impl Store {
@@ -13,7 +13,7 @@ impl Store {
     /// When the file cannot be read or the value is damaged.
     pub fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let read = self.database.row("read a setting", "SELECT value FROM meta WHERE key = ?1", [key], |row| {
-            Ok(unseal(row.get_ref(0)?.as_blob()?).map(<[u8]>::to_vec))
+            Ok(unseal_named(key.as_bytes(), row.get_ref(0)?.as_blob()?).map(<[u8]>::to_vec))
         })?;
         read.transpose().map_err(|fault| self.database.damaged(format_args!("setting {key:?}"), &fault))
     }
@@ -23,7 +23,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be written.
     pub fn set(&mut self, key: &str, value: &[u8]) -> Result<(), StoreError> {
-        let sealed = seal(value.to_vec());
+        let sealed = seal_named(key.as_bytes(), value.to_vec());
         self.database.durable_transaction("write a setting", || {
             let values = params![key, sealed];
             self.database
@@ -68,7 +68,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be written.
     pub fn save_model(&mut self, digest: Digest, weights: &[u8], now: WallTime) -> Result<(), StoreError> {
-        let values = params![&digest.0[..], now.unix_millis(), seal(weights.to_vec())];
+        let values = params![&digest.0[..], now.unix_millis(), seal_named(&digest.0, weights.to_vec())];
         self.database
             .execute("write a model", "INSERT OR REPLACE INTO model (digest, saved, weights) VALUES (?1, ?2, ?3)", values)
             .map(|_| ())
@@ -81,7 +81,7 @@ impl Store {
     pub fn model(&self, digest: Digest) -> Result<Option<Vec<u8>>, StoreError> {
         let read =
             self.database.row("read a model", "SELECT weights FROM model WHERE digest = ?1", [&digest.0[..]], |row| {
-                Ok(unseal(row.get_ref(0)?.as_blob()?).map(<[u8]>::to_vec))
+                Ok(unseal_named(&digest.0, row.get_ref(0)?.as_blob()?).map(<[u8]>::to_vec))
             })?;
         read.transpose().map_err(|fault| self.database.damaged(format_args!("model {digest}"), &fault))
     }
@@ -94,6 +94,12 @@ impl Store {
         self.database.rows("list models", "SELECT digest, saved FROM model ORDER BY saved DESC, digest", [], |row| {
             Ok((Digest(row.get(0)?), WallTime::from_unix_millis(row.get(1)?)))
         })
+    }
+
+    /// Reads every setting and model.
+    pub(crate) fn verify_settings(&self) -> Result<(), StoreError> {
+        self.settings("")?;
+        self.models()?.into_iter().try_for_each(|(digest, _)| self.model(digest).map(|_| ()))
     }
 
     /// Removes all models but the newest `keep`; gives how many went.

@@ -1,5 +1,6 @@
 //! The store: one folder, one database file, one writer.
 
+use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -22,7 +23,6 @@ const MAINTAIN_POINTS: u64 = 4 << 20;
 const COARSEN_RECENT: Span = Span::from_secs(86_400);
 
 /// Everything that forerun keeps in `forerun.db`. There is one per folder; [`Store::reader`] gives any number of readers.
-#[derive(Debug)]
 pub struct Store {
     pub(crate) database: Database,
     pub(crate) live: Arc<RwLock<Live>>,
@@ -35,10 +35,22 @@ pub struct Store {
 }
 
 /// Reads series beside the store, from any thread.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Reader {
     live: Arc<RwLock<Live>>,
     database: Arc<Mutex<Database>>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("path", &self.database.path).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").finish_non_exhaustive()
+    }
 }
 
 /// What [`Store::maintain`] did.
@@ -473,7 +485,8 @@ impl Store {
         crate::open::quick_check(&self.database)?;
         let live = read(&self.live);
         live.shelves.all().try_for_each(|pack| merge::readable(&self.database, pack))?;
-        self.verify_ledger()
+        self.verify_ledger()?;
+        self.verify_settings()
     }
 }
 

@@ -153,6 +153,23 @@ impl Store {
         Ok(outcomes)
     }
 
+    /// Whether what is said to have undone a decision is an applied restore of it, and what it undid is marked.
+    fn undone_fits(&self, entry: &LedgerEntry) -> Result<bool, StoreError> {
+        let applied = |entry: &LedgerEntry| entry.outcomes.iter().any(|entry| entry.outcome == Outcome::Applied);
+        if let Some(by) = entry.undone_by {
+            let undo = self.decision(by)?;
+            if undo.is_some_and(|undo| !applied(&undo) || undone(&undo.decision) != Some(entry.decision.ticket.0 as i64)) {
+                return Ok(false);
+            }
+        }
+        match undone(&entry.decision) {
+            Some(undone) if applied(entry) => {
+                Ok(self.decision(Ticket(undone as u64))?.is_none_or(|undone| undone.undone_by.is_some()))
+            }
+            _ => Ok(true),
+        }
+    }
+
     /// Reads every decision and holds its plain columns against its body.
     pub(crate) fn verify_ledger(&self) -> Result<(), StoreError> {
         let sql = "SELECT ticket, wall, target, resource, acts, applied, finished, undoes FROM decision ORDER BY ticket";
@@ -162,14 +179,16 @@ impl Store {
             })?;
         for (ticket, wall, target, resource, acts, applied, finished, undoes) in rows {
             let entry = self.decision(Ticket(ticket as u64))?;
-            let Some(LedgerEntry { target: known, decision, outcomes, .. }) = entry else { continue };
+            let Some(entry) = entry else { continue };
+            let LedgerEntry { target: known, decision, outcomes, .. } = &entry;
             let same = known.as_str() == target
                 && decision.wall.unix_millis() == wall
                 && decision.action.resource().index() as i64 == resource
                 && (decision.mode == model::Mode::Act) == acts
                 && outcomes.iter().any(|entry| entry.outcome == Outcome::Applied) == applied
                 && outcomes.is_empty() != finished
-                && undoes == undone(&decision);
+                && undoes == undone(decision)
+                && self.undone_fits(&entry)?;
             if !same {
                 let fault = BlobFault::content("its columns do not fit its body");
                 return Err(self.database.damaged(format_args!("decision T{ticket}"), &fault));

@@ -38,7 +38,12 @@ pub(crate) fn due(shelf: &[PackMeta]) -> Vec<PackMeta> {
 /// Merges packs of one shelf into one run that takes the place of the oldest, and removes them; to be called in a
 /// transaction. `packs` are consecutive runs. Gives the new packs.
 /// With `last`, every block gets its best form, because nothing may merge it again.
-pub(crate) fn merge(database: &Database, shelves: &Shelves, packs: &[PackMeta], last: bool) -> Result<Vec<PackMeta>, StoreError> {
+pub(crate) fn merge(
+    database: &Database,
+    shelves: &Shelves,
+    packs: &[PackMeta],
+    last: bool,
+) -> Result<Vec<PackMeta>, StoreError> {
     let Some(oldest) = packs.first() else { return Ok(Vec::new()) };
     let generation = packs.iter().map(|pack| pack.generation).max().unwrap_or(0).saturating_add(1);
     let mut writer = RunWriter::new(database, generation, oldest.run, shelves.next_id());

@@ -87,9 +87,16 @@ impl Block {
     }
 }
 
-fn decode_block(level: Level, count: usize, times: &[u8], data: &[u8], columns: &[Range<usize>; 3]) -> Result<Columns, BlobFault> {
+fn decode_block(
+    level: Level,
+    count: usize,
+    times: &[u8],
+    data: &[u8],
+    columns: &[Range<usize>; 3],
+) -> Result<Columns, BlobFault> {
     let [values, mean, weight] = columns.clone().map(|column| &data[column]);
-    let mut points = Columns { times: times::decode(times, count)?, values: values::decode(values, count)?, ..Columns::default() };
+    let mut points =
+        Columns { times: times::decode(times, count)?, values: values::decode(values, count)?, ..Columns::default() };
     if level.columns() > 1 {
         points.mean = if mean.is_empty() { points.values.clone() } else { values::decode(mean, count)? };
         points.weight = if weight.is_empty() { vec![1.0; count] } else { values::decode(weight, count)? };

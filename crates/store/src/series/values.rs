@@ -60,7 +60,8 @@ pub(super) fn encode(values: &[f64], effort: Effort) -> Vec<u8> {
     if values.len() < RAW_BELOW {
         return raw(values, narrow);
     }
-    let mut best = if effort == Effort::Quick && values.len() < BEST_FROM { quick(values, narrow) } else { smallest(values, narrow) };
+    let mut best =
+        if effort == Effort::Quick && values.len() < BEST_FROM { quick(values, narrow) } else { smallest(values, narrow) };
     if best.as_ref().is_none_or(|best| best.len() >= values.len() * if narrow { 4 } else { 8 }) {
         best = None;
     }
