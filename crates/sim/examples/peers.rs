@@ -1,4 +1,4 @@
-//! Prints the scorecard of the peers alone:
+//! Prints the scorecard of the planner and its peers, or of one of them:
 //! `cargo run --release -p forerun-sim --example peers -- [--json] [--html OUT] [--only NAME] TRACE...`.
 
 use std::path::Path;
@@ -41,11 +41,13 @@ fn main() -> ExitCode {
         let result = run(&series, &entrants, &options, &|_, _| {});
         let card = Scorecard::of(&result, "forerun");
         if let Some(page) = &page {
+            let wanted = [card.subject, best_peer(&card)];
             let shown: Vec<Entrant<'_>> =
-                entrants.iter().copied().filter(|entrant| Some(entrant.name()) == best_peer(&card)).collect();
+                entrants.iter().copied().filter(|entrant| wanted.contains(&Some(entrant.name()))).collect();
             let samples: Vec<Sample> =
                 result.series.iter().take(3).map(|one| Sample::of(&series[one.index], &shown, &options, 1.0)).collect();
-            if let Err(error) = std::fs::write(page, html(path, &card, &result, &samples)) {
+            let name = Path::new(path).file_name().unwrap_or_default().to_string_lossy();
+            if let Err(error) = std::fs::write(page, html(&name, &card, &result, &samples)) {
                 eprintln!("failed to write {page}: {error}");
                 return ExitCode::FAILURE;
             }

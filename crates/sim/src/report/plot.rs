@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 /// Canvas and margins, in SVG units.
 const LEFT: f64 = 52.0;
-const RIGHT: f64 = 12.0;
+const RIGHT: f64 = 26.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 40.0;
 
