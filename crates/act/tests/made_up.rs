@@ -193,6 +193,19 @@ fn what_the_kernel_cannot_drop_first_is_in_use_on_v2() {
 }
 
 #[test]
+fn kernels_that_cannot_be_asked_to_reclaim_are_squeezed_and_let_go() {
+    let host = v2();
+    host.write("@/memory.high", "94371840\n");
+    let (resource, before) = (Resource::MemoryLimit, Setting::Memory(Limit::Unlimited));
+    let action = Action::Set { resource, before, after: memory(80 << 20) };
+    assert_eq!(host.actuator(None).apply(&host.target, &action), Outcome::WouldHarm { in_use: 100 << 20 });
+    assert_eq!(host.text("@/memory.high"), "94371840", "put back");
+    std::fs::remove_file(host.path("@/memory.high")).unwrap();
+    assert!(matches!(host.actuator(None).apply(&host.target, &action), Outcome::Unsupported { .. }));
+    assert_eq!(host.text("@/memory.max"), "max\n");
+}
+
+#[test]
 fn a_quota_below_the_kernels_least_is_named() {
     let host = v2();
     let action = Action::Set { resource: Resource::CpuQuota, before: Setting::Cpu(Limit::Unlimited), after: cores(10) };
