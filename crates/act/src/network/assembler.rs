@@ -152,7 +152,7 @@ impl Assembler {
 mod tests {
     use super::*;
 
-    /// Compared with what `llvm-mc -arch=bpfel -show-encoding` prints.
+    /// The bytes follow from the tables of the instruction set: code, registers, offset, constant.
     #[test]
     fn instructions_are_encoded_as_the_kernel_reads_them() {
         let mut assembler = Assembler::default();
