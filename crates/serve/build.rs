@@ -76,9 +76,11 @@ fn npm(web: &Path, arguments: &[&str]) -> Result<(), String> {
     if done.status.success() {
         return Ok(());
     }
-    let text = String::from_utf8_lossy(&done.stderr);
-    let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no message");
-    Err(format!("`npm {}` failed: {last}", arguments[0]))
+    // npm says what is wrong first and where its log is last; the compiler writes to standard output.
+    let (errors, output) = (String::from_utf8_lossy(&done.stderr), String::from_utf8_lossy(&done.stdout));
+    let first = errors.lines().find_map(|line| line.strip_prefix("npm error "));
+    let compiler = output.lines().find(|line| line.contains("error"));
+    Err(format!("`npm {}` failed: {}", arguments[0], compiler.or(first).unwrap_or("no message")))
 }
 
 /// A page without scripts that says what to do.

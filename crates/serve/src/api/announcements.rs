@@ -27,7 +27,7 @@ pub(crate) async fn announcements(State(app): State<App>) -> Reply<AnnouncementL
 
 /// Announces a change of load.
 #[utoipa::path(post, path = "/v1/announcements", tag = "input", request_body = AnnouncementRequest,
-    params(("idempotency-key" = Option<String>, Header, description = "Carried out once per key", max_length = 128)),
+    params(("idempotency-key" = Option<String>, Header, description = "Carried out once per key", min_length = 1, max_length = 128)),
     responses(
         (status = 201, description = "Announced; Location names it", body = AnnouncementView),
         (status = 404, description = "There is no such target", body = Problem,

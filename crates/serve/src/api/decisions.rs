@@ -30,7 +30,7 @@ pub(crate) async fn decisions(State(app): State<App>, Query(mut query): Query<De
 
 /// One decision with its reasons.
 #[utoipa::path(get, path = "/v1/decisions/{ticket}", tag = "decisions",
-    params(("ticket" = String, Path, description = "Its number: 17 or T17", example = "T17")),
+    params(("ticket" = String, Path, description = "Its number: 17 or T17", pattern = "^T?[0-9]{1,18}$", example = "T17")),
     responses(
         (status = 200, body = DecisionView),
         (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
@@ -43,8 +43,8 @@ pub(crate) async fn decision(State(app): State<App>, TicketPath(ticket): TicketP
 /// Takes a decision back; returns the decision that does so.
 #[utoipa::path(post, path = "/v1/decisions/{ticket}/undo", tag = "decisions",
     params(
-        ("ticket" = String, Path, description = "Its number: 17 or T17", example = "T17"),
-        ("idempotency-key" = Option<String>, Header, description = "Carried out once per key", max_length = 128),
+        ("ticket" = String, Path, description = "Its number: 17 or T17", pattern = "^T?[0-9]{1,18}$", example = "T17"),
+        ("idempotency-key" = Option<String>, Header, description = "Carried out once per key", min_length = 1, max_length = 128),
     ),
     responses(
         (status = 200, description = "The decision that takes it back", body = DecisionView),

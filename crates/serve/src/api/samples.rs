@@ -14,7 +14,7 @@ use crate::{ApiError, ErrorKind, Problem, remote_write as protocol};
 
 /// Takes in readings of applications' own metrics: all of them or none.
 #[utoipa::path(post, path = "/v1/samples", tag = "input", request_body = PushedSamples,
-    params(("idempotency-key" = Option<String>, Header, description = "Carried out once per key", max_length = 128)),
+    params(("idempotency-key" = Option<String>, Header, description = "Carried out once per key", min_length = 1, max_length = 128)),
     responses(
         (status = 200, description = "Taken in", body = SamplesAccepted),
         (status = 404, description = "There is no such target", body = Problem,
