@@ -11,6 +11,7 @@ mod handle;
 mod journal;
 mod ledger;
 mod limits;
+mod load;
 mod open;
 mod salvage;
 mod schema;

@@ -11,7 +11,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Row, params};
 
 use crate::checked::{unseal, unseal_named, unseal_wire};
-use crate::open::{PACK_ROWS, SERIES_ROWS, pack_row, series_row};
+use crate::load::{PACK_ROWS, SERIES_ROWS, pack_row, series_row};
 use crate::series::tail::{Batch, decode_layout};
 use crate::store::beside;
 use crate::{Store, StoreError};
@@ -170,7 +170,7 @@ fn series(source: &Connection, store: &Store) -> Result<usize, StoreError> {
     let mut numbers = BTreeSet::new();
     for (number, key) in rows(source, SERIES_ROWS, "target", series_row) {
         if numbers.insert(number) {
-            let sum = crate::open::series_sum(number, &key);
+            let sum = crate::load::series_sum(number, &key);
             store.database.execute(
                 "take over a series",
                 "INSERT OR IGNORE INTO series (target, metric, name, number, sum) VALUES (?1, ?2, ?3, ?4, ?5)",

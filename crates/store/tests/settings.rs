@@ -1,4 +1,5 @@
 //! Settings, models, and the store's own thread.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

@@ -1,6 +1,6 @@
 //! Reading the ledger.
 
-use model::{Decision, Outcome, Resource, TargetId, Ticket, WallTime};
+use model::{Decision, Mode, Outcome, Resource, TargetId, Ticket, WallTime};
 use rusqlite::{Params, Row};
 
 use super::{AppliedKnob, LedgerEntry, OutcomeEntry, WireEntry, WireOutcomeEntry};
@@ -173,22 +173,23 @@ impl Store {
     /// Reads every decision and holds its plain columns against its body.
     pub(crate) fn verify_ledger(&self) -> Result<(), StoreError> {
         let sql = "SELECT ticket, wall, target, resource, acts, applied, finished, undoes FROM decision ORDER BY ticket";
-        let rows: Vec<(i64, i64, String, i64, bool, bool, bool, Option<i64>)> =
-            self.database.rows("read decisions", sql, [], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?, row.get(7)?))
-            })?;
-        for (ticket, wall, target, resource, acts, applied, finished, undoes) in rows {
-            let entry = self.decision(Ticket(ticket as u64))?;
-            let Some(entry) = entry else { continue };
-            let LedgerEntry { target: known, decision, outcomes, .. } = &entry;
-            let same = known.as_str() == target
-                && decision.wall.unix_millis() == wall
-                && decision.action.resource().index() as i64 == resource
-                && (decision.mode == model::Mode::Act) == acts
-                && outcomes.iter().any(|entry| entry.outcome == Outcome::Applied) == applied
-                && outcomes.is_empty() != finished
-                && undoes == undone(decision)
-                && self.undone_fits(&entry)?;
+        let rows = self.database.rows("read decisions", sql, [], |row| {
+            let columns = (row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?, row.get(7)?);
+            Ok((row.get::<_, i64>(0)?, columns))
+        })?;
+        for (ticket, columns) in rows {
+            let Some(entry) = self.decision(Ticket(ticket as u64))? else { continue };
+            let LedgerEntry { target, decision, outcomes, .. } = &entry;
+            let wanted = (
+                decision.wall.unix_millis(),
+                target.as_str().to_owned(),
+                decision.action.resource().index() as i64,
+                decision.mode == Mode::Act,
+                outcomes.iter().any(|entry| entry.outcome == Outcome::Applied),
+                !outcomes.is_empty(),
+                undone(decision),
+            );
+            let same = columns == wanted && self.undone_fits(&entry)?;
             if !same {
                 let fault = BlobFault::content("its columns do not fit its body");
                 return Err(self.database.damaged(format_args!("decision T{ticket}"), &fault));

@@ -9,6 +9,7 @@
 
 mod bits;
 pub(crate) mod catalogue;
+mod decimal;
 pub(crate) mod merge;
 pub(crate) mod pack;
 pub(crate) mod range;

@@ -104,11 +104,13 @@ fn decode_block(
     Ok(points)
 }
 
+/// A block that waits: its series, its time column, the bytes, and where its value columns lie in them.
+type Placed = (u32, usize, Rc<[u8]>, [Range<usize>; 3]);
+
 /// Gathers blocks in series order into packs.
 pub(super) struct PackWriter {
     level: Level,
-    /// Series, time column, and the value columns.
-    blocks: Vec<(u32, usize, Rc<[u8]>, [Range<usize>; 3])>,
+    blocks: Vec<Placed>,
     time_columns: Vec<TimeColumn>,
     time_places: BTreeMap<Rc<[u8]>, usize>,
     bytes: usize,

@@ -9,7 +9,7 @@
 use pco::ChunkConfig;
 use pco::standalone::{simple_compress, simple_decompress};
 
-use super::bits;
+use super::{bits, decimal};
 use crate::checked::BlobFault;
 
 const CONSTANT: u8 = 0;
@@ -27,8 +27,6 @@ const FIXED_32_BITS: u8 = 11;
 
 /// Decimal places that are tried.
 const PLACES_MAX: usize = 12;
-const POWERS: [f64; 19] =
-    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18];
 /// Integers below this are exact as `f64`.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 /// Columns below this are not worth a pco header.
@@ -110,7 +108,8 @@ pub(super) fn decode(bytes: &[u8], count: usize) -> Result<Vec<f64>, BlobFault> 
         RAW_64 => rest.as_chunks().0.iter().map(|bits| f64::from_le_bytes(*bits)).collect(),
         FIXED | FIXED_32 | FIXED_NARROW | FIXED_32_NARROW => {
             let (places, packed) = rest.split_first().ok_or_else(cut)?;
-            let power = *POWERS.get(usize::from(*places)).ok_or_else(|| BlobFault::content("too many decimal places"))?;
+            let power =
+                *decimal::POWERS.get(usize::from(*places)).ok_or_else(|| BlobFault::content("too many decimal places"))?;
             let back = if matches!(*tag, FIXED | FIXED_NARROW) { divided } else { divided_32 };
             if matches!(*tag, FIXED_NARROW | FIXED_32_NARROW) {
                 unpack::<i32>(packed)?.into_iter().map(|n| back(f64::from(n), power)).collect()
@@ -120,11 +119,12 @@ pub(super) fn decode(bytes: &[u8], count: usize) -> Result<Vec<f64>, BlobFault> 
         }
         FIXED_BITS | FIXED_32_BITS => {
             let (places, packed) = rest.split_first().ok_or_else(cut)?;
-            let power = *POWERS.get(usize::from(*places)).ok_or_else(|| BlobFault::content("too many decimal places"))?;
+            let power =
+                *decimal::POWERS.get(usize::from(*places)).ok_or_else(|| BlobFault::content("too many decimal places"))?;
             let back = if *tag == FIXED_BITS { divided } else { divided_32 };
             bits::unpack(packed, count).ok_or_else(cut)?.into_iter().map(|n| back(n as f64, power)).collect()
         }
-        FLOATING => unpack::<i64>(rest)?.into_iter().map(from_decimal).collect(),
+        FLOATING => unpack::<i64>(rest)?.into_iter().map(decimal::of_ordinal).collect(),
         PCO_32 => unpack::<f32>(rest)?.into_iter().map(f64::from).collect(),
         PCO_64 => unpack::<f64>(rest)?,
         other => return Err(BlobFault::content(format_args!("unknown form of values {other}"))),
@@ -197,11 +197,11 @@ fn fixed(values: &[f64], back: impl Fn(f64, f64) -> f64) -> Option<(usize, Vec<i
     let mut places = 0;
     let mut integers = Vec::with_capacity(values.len());
     while integers.len() < values.len() {
-        let power = POWERS[places];
+        let power = decimal::POWERS[places];
         // A value that a smaller power gave back may miss by one bit at a larger one: after a change all are done again.
         integers.clear();
         integers.extend(values.iter().map_while(|&value| integer(value, power)));
-        while integers.len() < values.len() && integer(values[integers.len()], POWERS[places]).is_none() {
+        while integers.len() < values.len() && integer(values[integers.len()], decimal::POWERS[places]).is_none() {
             places += 1;
             if places > PLACES_MAX {
                 return None;
@@ -219,60 +219,10 @@ fn pack_fixed(integers: &[i64], places: usize, wide: u8, narrow: u8) -> Vec<u8> 
     }
 }
 
-/// Mantissas of nine digits per decade.
-const DECADE: i64 = 900_000_000;
-/// The smallest mantissa of nine digits.
-const MANTISSA_MIN: i64 = 100_000_000;
-/// Decades below this are not tried.
-const DECADE_MIN: i32 = -9;
-/// Decades above this are not tried.
-const DECADE_MAX: i32 = 17;
-
 /// The column as decimal floats of at most nine digits, each one integer that grows with the value.
 fn floating(values: &[f64]) -> Option<Vec<u8>> {
-    let integers = values.iter().map(|&value| to_decimal(value)).collect::<Option<Vec<i64>>>()?;
+    let integers = values.iter().map(|&value| decimal::ordinal(value)).collect::<Option<Vec<i64>>>()?;
     Some(pack(&[FLOATING], &integers))
-}
-
-fn to_decimal(value: f64) -> Option<i64> {
-    if value.to_bits() == 0 {
-        return Some(0);
-    }
-    let size = value.abs();
-    if !(1e-9..1e18).contains(&size) {
-        return None;
-    }
-    let guess = size.log10().floor() as i32;
-    // The logarithm may miss by one at a power of ten.
-    for decade in [guess, guess + 1, guess - 1] {
-        if !(DECADE_MIN..=DECADE_MAX).contains(&decade) {
-            continue;
-        }
-        let mantissa = scale(size, 8 - decade).round() as i64;
-        if (MANTISSA_MIN..MANTISSA_MIN + DECADE).contains(&mantissa) {
-            let integer = 1 + i64::from(decade - DECADE_MIN) * DECADE + (mantissa - MANTISSA_MIN);
-            let integer = if value < 0.0 { -integer } else { integer };
-            return (from_decimal(integer).to_bits() == value.to_bits()).then_some(integer);
-        }
-    }
-    None
-}
-
-fn from_decimal(integer: i64) -> f64 {
-    if integer == 0 {
-        return 0.0;
-    }
-    let place = integer.unsigned_abs() as i64 - 1;
-    let decade = (place / DECADE).min(i64::from(DECADE_MAX - DECADE_MIN)) as i32 + DECADE_MIN;
-    let mantissa = place % DECADE + MANTISSA_MIN;
-    let size = scale(mantissa as f64, decade - 8);
-    if integer < 0 { -size } else { size }
-}
-
-/// `value * 10^exponent` with one rounding, for exponents from -18 to 18.
-fn scale(value: f64, exponent: i32) -> f64 {
-    let power = POWERS[exponent.unsigned_abs() as usize];
-    if exponent < 0 { value / power } else { value * power }
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 //! What the tests of the store share: names, samples, and a source of noise that is the same every time.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::path::Path;
