@@ -8,9 +8,9 @@ use model::Member;
 pub enum Expert {
     /// The highest of the last three peaks.
     Recent = 0,
-    /// The 95th percentile of the VPA's decaying histogram.
+    /// The 70th percentile of the VPA's decaying histogram.
     Histogram = 1,
-    /// The highest peak so far, halved every three days.
+    /// The highest peak so far, halved every thirty days.
     Peak = 2,
     /// Yesterday's peak of the same slot, or that of one cycle ago, moved to today's level.
     Seasonal = 3,

@@ -101,7 +101,7 @@ mod tests {
             let x = (step % 17) as f32 / 17.0;
             regression.learn(&[1.0, x], 0.5 + 2.0 * x, 0.999);
         }
-        assert!((regression.predict(&[1.0, 0.5]) - 1.5).abs() < 1e-3);
+        assert!((regression.predict(&[1.0, 0.5]) - 1.5).abs() < 1e-2);
     }
 
     proptest! {

@@ -11,7 +11,7 @@ const WIDTH: f32 = 0.2;
 /// Where the first bucket starts: what lies further below counts there too.
 const FIRST: f32 = -1.4;
 /// Windows that the prior is worth.
-const PRIOR_WINDOWS: f32 = 10.0;
+const PRIOR_WINDOWS: f32 = 30.0;
 
 /// A decayed distribution of normalised residuals. 160 bytes and a total.
 #[derive(Clone, Debug)]

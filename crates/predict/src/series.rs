@@ -31,7 +31,11 @@ const SHARPNESS: f32 = 5.0;
 const PLAIN_LEAD: f32 = 5.0;
 const PLAIN_LEAD_WINDOWS: f32 = 30.0;
 /// Half-life of [`Expert::Peak`].
-const CREST_HALF_LIFE_SECS: f32 = 3.0 * 86_400.0;
+const CREST_HALF_LIFE_SECS: f32 = 30.0 * 86_400.0;
+/// What [`Expert::Histogram`] centres on.
+const OFTEN: f64 = 0.7;
+/// Scale of the plain experts, in the logarithm: their residuals' own quantile does the rest.
+const PLAIN_SCALE: f32 = 0.05;
 /// Windows before a forecast counts.
 const WINDOWS_MIN: u32 = 3;
 /// Margin of the fallback, as the VPA has it.
@@ -331,7 +335,7 @@ impl Series {
         let trail = self.trail;
         let usual = trail.log_deviation[0].max(1e-3);
         let recent = trail.peaks.into_iter().fold(0.0, f32::max);
-        let often = self.histogram.percentile(0.95).unwrap_or(f64::from(recent)) as f32;
+        let often = self.histogram.percentile(OFTEN).unwrap_or(f64::from(recent)) as f32;
         let season = match (self.cycle.cycle_ago(0), self.calendar.peak(slot)) {
             (Some(cycle), _) => view.of(cycle),
             // Half of the way from yesterday's level to today's.
@@ -339,8 +343,8 @@ impl Series {
             (None, None) => view.of(recent),
         };
         self.set(Expert::Recent, view.of(recent), usual);
-        self.set(Expert::Histogram, view.of(often), 0.3);
-        self.set(Expert::Peak, view.of(trail.crest), 0.3);
+        self.set(Expert::Histogram, view.of(often), PLAIN_SCALE);
+        self.set(Expert::Peak, view.of(trail.crest), PLAIN_SCALE);
         self.set(Expert::Seasonal, season, usual);
     }
 

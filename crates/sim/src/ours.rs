@@ -3,7 +3,7 @@
 //! One engine per tail probability, all fed the same steps; corrections between windows are off, since every contestant's
 //! allocation holds for a window. What the engine decides at a window's turn is what the knob holds until the next.
 
-use decide::{Engine, Settings, TierSettings};
+use decide::{Engine, LoadSettings, Settings, TierSettings};
 use model::{
     Bounds, Metric, Mode, Moment, Observation, Ordinal, Outcome, Resource, Setting, Span, TargetId, TargetKind, TargetSample,
     TargetSpec, Tier, WallTime,
@@ -12,14 +12,47 @@ use model::{
 use crate::backtest::load::{About, Kind, Policy, Recommender, Variant};
 use crate::trace::Unit;
 
-/// Tail probabilities that are tried; the first is the default.
-const TAILS: [f32; 11] = [0.01, 0.0005, 0.001, 0.002, 0.004, 0.007, 0.015, 0.025, 0.04, 0.07, 0.12];
+/// Shares of time that may be violated; the first is the default.
+const TAILS: [f32; 9] = [0.01, 0.0005, 0.002, 0.005, 0.025, 0.06, 0.12, 0.25, 0.4];
+/// How an allocation is let go: as by default, slowly, or never.
+const RELEASES: [Release; 3] = [Release::Default, Release::Slow, Release::Never];
 /// Hundred percent of memory is read as this many bytes.
 const MEMORY_PERCENT: f64 = (64u64 << 30) as f64 / 100.0;
 /// The first reading of a series without a known size is read as this many cores.
 const FIRST_CORES: f64 = 10.0;
 
-/// The load planner; its second knob is the share of time that may be violated.
+/// How an allocation is let go, by the settings of the load planner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Release {
+    Default,
+    Slow,
+    Never,
+}
+
+impl Release {
+    const fn name(self) -> &'static str {
+        match self {
+            Release::Default => "",
+            Release::Slow => ", released slowly",
+            Release::Never => ", never released",
+        }
+    }
+
+    fn apply(self, load: &mut LoadSettings) {
+        match self {
+            Release::Default => {}
+            Release::Slow => (load.release_below, load.lower_step) = (0.0, 0.04),
+            Release::Never => (load.release_below, load.lower_step) = (0.0, 0.0),
+        }
+    }
+}
+
+/// Every combination, the default first.
+fn grid() -> impl Iterator<Item = (Release, f32)> {
+    RELEASES.into_iter().flat_map(|release| TAILS.into_iter().map(move |tail| (release, tail)))
+}
+
+/// The load planner; beside the factor (its head room) its knobs are the share of time that may be violated and the release.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Forerun;
 
@@ -29,11 +62,11 @@ impl Policy for Forerun {
     }
 
     fn variants(&self, _kind: Kind) -> Vec<Variant> {
-        TAILS.iter().map(|tail| Variant::named(format!("tail {:.2}%", tail * 100.0))).collect()
+        grid().map(|(release, tail)| Variant::named(format!("tail {:.2}%{}", tail * 100.0, release.name()))).collect()
     }
 
     fn begin(&self, about: &About<'_>) -> Box<dyn Recommender> {
-        let engines = TAILS.iter().map(|&tail| engine(about, tail)).collect();
+        let engines = grid().map(|(release, tail)| engine(about, release, tail)).collect();
         let scale = match (about.kind(), about.unit) {
             (_, Unit::Cores | Unit::Bytes) => Some(1.0),
             (Kind::Memory, Unit::Percent) => Some(MEMORY_PERCENT),
@@ -57,7 +90,7 @@ fn metric(about: &About<'_>) -> Metric {
 const TARGET: Ordinal = Ordinal(0);
 
 /// An engine with one target whose one knob starts unlimited.
-fn engine(about: &About<'_>, tail: f32) -> Engine {
+fn engine(about: &About<'_>, release: Release, tail: f32) -> Engine {
     let resource = resource(metric(about));
     let mut settings = Settings { mode: Mode::Act, ..Settings::default() };
     settings.load.window = about.step.times(about.window as u64);
@@ -65,6 +98,7 @@ fn engine(about: &About<'_>, tail: f32) -> Engine {
     settings.load.manage = vec![resource];
     settings.load.tiers = [TierSettings { tail, head_room: 0.0, price: 1.0 }; 3];
     settings.load.react = false;
+    release.apply(&mut settings.load);
     // A gap in a trace is not a broken sampler, and a replay is not held to a rate of changes per minute.
     settings.rails.stale_after = Span::from_secs(u64::MAX);
     settings.rails.changes_per_minute = u32::MAX;

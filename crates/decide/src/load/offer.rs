@@ -197,7 +197,7 @@ fn turn(view: &WindowView<'_>, knob: &Knob, resource: Resource, holds: Option<u6
     }
     resting()?;
     let mut changes = knob.changes;
-    if wanted >= 0.9 * held || (wanted < f64::from(load.release_below) * held && changes.has(view.now)) {
+    if wanted >= (1.0 - f64::from(load.lower_step)) * held || (wanted < f64::from(load.release_below) * held && changes.has(view.now)) {
         return Ok(want.units);
     }
     let step = held * (1.0 - f64::from(load.lower_step));
