@@ -226,7 +226,7 @@ impl Engine {
     }
 
     /// What the load planner sees of the window that starts now.
-    fn view(&self, now: Moment) -> WindowView<'_> {
+    pub(crate) fn view(&self, now: Moment) -> WindowView<'_> {
         WindowView { now, start: self.wall, settings: &self.settings, schemes: &self.schemes, announcements: &self.announcements }
     }
 
