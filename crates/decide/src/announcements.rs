@@ -1,6 +1,6 @@
 //! Announced changes of load, and what earlier ones of the same source brought.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{Announcement, AnnouncementId, Metric, Ordinal, Span, WallTime};
 
@@ -11,32 +11,53 @@ const SOURCES_MAX: usize = 10_000;
 /// How much of what was learned stays when a source comes round again.
 const KEEP: f32 = 0.7;
 
+/// One that has not ended.
+#[derive(Clone, Debug)]
+pub struct Held {
+    announced: Announcement,
+    /// The highest peak while it lasted.
+    seen: Option<f32>,
+}
+
 /// The announcements that have not ended, and the peaks seen during earlier ones.
 #[derive(Clone, Debug, Default)]
 pub struct Announcements {
-    coming: BTreeMap<AnnouncementId, Announcement>,
-    learned: BTreeMap<(Box<str>, Ordinal, Metric), f32>,
+    coming: BTreeMap<AnnouncementId, Held>,
+    /// The same by whom they concern: asked for every knob at every window's turn.
+    concerned: BTreeSet<(Ordinal, Metric, AnnouncementId)>,
+    learned: BTreeMap<(Ordinal, Metric, Box<str>), f32>,
 }
 
 impl Announcements {
-    /// Adds or replaces one.
-    pub fn add(&mut self, announcement: Announcement) {
-        self.coming.insert(announcement.id, announcement);
+    /// Adds or replaces one. An expected load that is negative or no number counts as unknown.
+    pub fn add(&mut self, mut announcement: Announcement) {
+        announcement.expected = announcement.expected.filter(|load| load.is_finite() && *load >= 0.0);
+        self.withdraw(announcement.id);
+        self.concerned.insert((announcement.target, announcement.metric, announcement.id));
+        self.coming.insert(announcement.id, Held { announced: announcement, seen: None });
         while self.coming.len() > ANNOUNCEMENTS_MAX {
-            let Some(first) = self.coming.values().min_by_key(|held| (held.until, held.id)).map(|held| held.id) else { return };
-            self.coming.remove(&first);
+            let Some(first) = self.coming.values().min_by_key(|held| (held.announced.until, held.announced.id)).map(|held| held.announced.id) else { return };
+            self.withdraw(first);
         }
     }
 
     /// Takes one back.
-    pub fn withdraw(&mut self, id: AnnouncementId) {
-        self.coming.remove(&id);
+    pub fn withdraw(&mut self, id: AnnouncementId) -> Option<Held> {
+        let held = self.coming.remove(&id)?;
+        self.concerned.remove(&(held.announced.target, held.announced.metric, id));
+        Some(held)
     }
 
     /// Forgets what concerned a target that ended.
     pub fn forget(&mut self, target: Ordinal) {
-        self.coming.retain(|_, held| held.target != target);
-        self.learned.retain(|key, _| key.1 != target);
+        let gone: Vec<AnnouncementId> = self.of_target(target).map(|(_, _, id)| *id).collect();
+        gone.into_iter().for_each(|id| drop(self.withdraw(id)));
+        self.learned.retain(|key, _| key.0 != target);
+    }
+
+    fn of_target(&self, target: Ordinal) -> impl Iterator<Item = &(Ordinal, Metric, AnnouncementId)> {
+        let first = (target, Metric::Cpu, AnnouncementId(0));
+        self.concerned.range(first..).take_while(move |held| held.0 == target)
     }
 
     /// Whether there are none: then nothing needs to be asked per target.
@@ -47,27 +68,38 @@ impl Announcements {
     /// What is announced for the window that starts at `start`: which announcement, and the amount to expect.
     pub fn expected(&self, target: Ordinal, metric: Metric, start: WallTime, window: Span) -> Option<(AnnouncementId, f32)> {
         let end = start.plus(window);
-        self.coming
-            .values()
-            .filter(|held| held.target == target && held.metric == metric && held.from < end && held.until > start)
+        self.of_target(target)
+            .filter(|held| held.1 == metric)
+            .filter_map(|held| Some(&self.coming.get(&held.2)?.announced))
+            .filter(|held| held.from < end && held.until > start)
             .filter_map(|held| {
-                let learned = || self.learned.get(&(held.source.clone(), target, metric)).copied();
+                let learned = || self.learned.get(&(target, metric, held.source.clone())).copied();
                 held.expected.or_else(learned).map(|amount| (held.id, amount))
             })
             .max_by(|left, right| left.1.total_cmp(&right.1))
     }
 
-    /// Learns the peak of a window that ended at `end`, and drops what is over.
+    /// Learns the peak of a window that ended at `end`; what is over becomes what its source is expected to bring next time.
     pub fn learn(&mut self, end: WallTime, window: Span, mut peak: impl FnMut(Ordinal, Metric) -> Option<f32>) {
         let start = end.minus(window);
-        for held in self.coming.values().filter(|held| held.from < end && held.until > start) {
-            let Some(peak) = peak(held.target, held.metric) else { continue };
-            let key = (held.source.clone(), held.target, held.metric);
-            if self.learned.len() < SOURCES_MAX || self.learned.contains_key(&key) {
-                let learned = self.learned.entry(key).or_insert(peak);
-                *learned = (KEEP * *learned).max(peak);
+        let mut over = Vec::new();
+        for (id, held) in &mut self.coming {
+            let announced = &held.announced;
+            if announced.from < end && announced.until > start {
+                let peak = peak(announced.target, announced.metric);
+                held.seen = held.seen.into_iter().chain(peak).reduce(f32::max);
+            }
+            if announced.until <= end {
+                over.push(*id);
             }
         }
-        self.coming.retain(|_, held| held.until > start);
+        for id in over {
+            let Some(Held { announced, seen: Some(seen) }) = self.withdraw(id) else { continue };
+            let key = (announced.target, announced.metric, announced.source);
+            if self.learned.len() < SOURCES_MAX || self.learned.contains_key(&key) {
+                let learned = self.learned.entry(key).or_insert(seen);
+                *learned = (KEEP * *learned).max(seen);
+            }
+        }
     }
 }

@@ -19,16 +19,20 @@ impl Allowance {
 
     /// Whether one may be taken now.
     pub fn has(&mut self, now: Moment) -> bool {
+        self.left(now) >= 1.0
+    }
+
+    /// How many are left now; below 0 when in debt.
+    pub fn left(&mut self, now: Moment) -> f32 {
         let share = now.since(self.filled_at).as_secs_f64() / self.per.as_secs_f64().max(1e-9);
         self.left = (self.left + share as f32 * self.size).min(self.size);
         self.filled_at = self.filled_at.max(now);
-        self.left >= 1.0
+        self.left
     }
 
     /// Takes one, also into debt of at most the whole size: what cannot wait is not refused, but paid for later.
     pub fn take(&mut self, now: Moment) {
-        self.has(now);
-        self.left = (self.left - 1.0).max(-self.size);
+        self.left = (self.left(now) - 1.0).max(-self.size);
     }
 }
 

@@ -4,7 +4,7 @@ mod act;
 mod feedback;
 mod window;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use model::{Capacity, Decision, Metric, Mode, Moment, Observation, Ordinal, Planner, Resource, Setting, Span, TargetSample, WallTime};
 use predict::recurrent::Weights;
@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use crate::announcements::Announcements;
 use crate::bank::Bank;
 use crate::budget::Allowance;
+use crate::knob::{is_of, near};
 use crate::ledger::Ledger;
 use crate::load::WindowView;
 use crate::modes::Modes;
@@ -40,7 +41,13 @@ pub struct Engine {
     announcements: Announcements,
     capacity: Option<Capacity>,
     changes: Allowance,
-    watches: Vec<Watch>,
+    /// By target and knob.
+    watches: BTreeMap<(Ordinal, usize), Watch>,
+    /// Targets to look at before the window turns, and whether releases count too: the budget was spent, or something about
+    /// them was changed.
+    put_off: VecDeque<(Ordinal, bool)>,
+    /// Targets so far: an ordinal names another one each time that it is reused.
+    generations: u64,
     /// The window that is open, counted from the engine's start.
     window: u64,
     wall: WallTime,
@@ -61,7 +68,9 @@ impl Engine {
             announcements: Announcements::default(),
             capacity: None,
             changes: Allowance::new(settings.rails.changes_per_minute as f32, Span::from_secs(60)),
-            watches: Vec::new(),
+            watches: BTreeMap::new(),
+            put_off: VecDeque::new(),
+            generations: 0,
             window: 0,
             wall: WallTime::default(),
             decisions: Vec::new(),
@@ -80,8 +89,8 @@ impl Engine {
             Observation::History(history) => self.learn_history(history),
             Observation::Capacity(capacity) => self.capacity = Some(*capacity),
             Observation::Settings { target, settings } => self.read_settings(*target, settings),
-            Observation::Announced(announcement) => self.announcements.add(announcement.clone()),
-            Observation::AnnouncementWithdrawn(id) => self.announcements.withdraw(*id),
+            Observation::Announced(announcement) => self.announced(announcement),
+            Observation::AnnouncementWithdrawn(id) => drop(self.announcements.withdraw(*id)),
             Observation::ModelReady { digest, weights } => {
                 if let Ok(weights) = Weights::from_bytes(weights)
                     && self.bank.load(weights)
@@ -92,8 +101,9 @@ impl Engine {
             Observation::ModeSet { scope, mode } => self.set_mode(scope, *mode),
             Observation::KillSwitch(killed) => self.modes.kill(*killed),
             Observation::BoundsSet { target, bounds } => {
-                if let Some(target) = self.target_mut(*target) {
-                    target.spec.bounds = *bounds;
+                if let Some(held) = self.target_mut(*target) {
+                    held.spec.bounds = *bounds;
+                    self.look_soon(*target, true);
                 }
             }
             Observation::TierSet { target, tier } => {
@@ -108,7 +118,7 @@ impl Engine {
         &self.decisions
     }
 
-    fn appear(&mut self, ordinal: Ordinal, target: Box<Target>) {
+    fn appear(&mut self, ordinal: Ordinal, mut target: Box<Target>) {
         let place = ordinal.0 as usize;
         if place >= TARGETS_MAX {
             return;
@@ -118,6 +128,8 @@ impl Engine {
             self.sampled.resize(place + 1, 0);
         }
         self.vanish(ordinal);
+        self.generations += 1;
+        target.generation = self.generations;
         self.targets[place] = Some(target);
     }
 
@@ -126,9 +138,14 @@ impl Engine {
         for row in target.rows.into_iter().filter(|&row| row != NO_ROW) {
             self.bank.free_row(row);
         }
+        for ticket in target.knobs.iter().filter_map(|knob| knob.in_flight) {
+            self.ledger.finish(ticket, model::Outcome::TargetGone);
+        }
+        for place in 0..target.knobs.len() {
+            self.watches.remove(&(ordinal, place));
+        }
         self.modes.forget(ordinal);
         self.announcements.forget(ordinal);
-        self.watches.retain(|watch| watch.target != ordinal);
     }
 
     fn sampled(&mut self, now: Moment, wall: WallTime, samples: &[TargetSample]) {
@@ -139,10 +156,10 @@ impl Engine {
             }
         }
         let clock = Moment::after_start(Span::from_millis(wall.unix_millis().max(0) as u64));
-        let (schemes, places) = (&self.schemes, &self.sampled);
+        let (schemes, settings, places) = (&self.schemes, &self.settings, &self.sampled);
         let observe = |(ordinal, slot): (usize, &mut Option<Box<Target>>)| {
             if let (Some(target), Some(place)) = (slot.as_deref_mut(), places[ordinal].checked_sub(1)) {
-                target.observe(now, clock, &samples[place as usize], schemes);
+                target.observe(now, clock, &samples[place as usize], schemes, settings);
             }
         };
         if self.targets.len() < PARALLEL_FROM {
@@ -160,8 +177,24 @@ impl Engine {
         if window > self.window {
             self.window = window;
             self.turn_window(now, wall);
-        } else if self.settings.load.react {
-            self.answer_alarms(now, samples);
+        } else {
+            self.between_windows(now, samples);
+        }
+    }
+
+    /// An announcement of a target that is not there concerns nobody: the ordinal may be given to another.
+    fn announced(&mut self, announcement: &model::Announcement) {
+        if self.target(announcement.target).is_some() {
+            self.announcements.add(announcement.clone());
+            self.look_soon(announcement.target, false);
+        }
+    }
+
+    /// Has a target looked at with the next samples; `all` when releases count too, and not only what it lacks.
+    fn look_soon(&mut self, target: Ordinal, all: bool) {
+        // Beyond the limit the turn of the window will do.
+        if self.put_off.len() < self.targets.len().saturating_mul(4).max(64) {
+            self.put_off.push_back((target, all));
         }
     }
 
@@ -194,19 +227,23 @@ impl Engine {
     }
 
     fn read_settings(&mut self, ordinal: Ordinal, settings: &[(Resource, Setting)]) {
-        let manage = self.settings.load.manage.clone();
-        let Some(target) = self.target_mut(ordinal) else { return };
+        let acting = self.mode_of(ordinal) == Mode::Act;
+        let manage = &self.settings.load.manage;
+        let Some(target) = self.targets.get_mut(ordinal.0 as usize).and_then(Option::as_deref_mut) else { return };
         for (knob, resource) in target.knobs.iter_mut().zip(manage) {
-            let read = settings.iter().find(|(read, _)| *read == resource).map(|(_, setting)| *setting);
+            let read = settings.iter().find(|(read, _)| read == resource).map(|(_, setting)| *setting);
+            let read = read.filter(|setting| is_of(*resource, *setting));
             if knob.in_flight.is_some() {
                 continue;
             }
-            // A value that is not ours was set by somebody else: it is theirs. The first reading is nobody's.
+            // Somebody else set it. Where forerun had set it, or may act, it is theirs from now on; where forerun only advised,
+            // they may have followed: the next advice starts from what is. The first reading is nobody's.
             if let (Some(held), Some(read)) = (knob.holds, read)
-                && held != read
                 && !near(held, read)
             {
-                knob.held_elsewhere = true;
+                knob.held_elsewhere |= acting || knob.ours;
+                knob.ours = false;
+                knob.advised = None;
             }
             knob.holds = read;
         }
@@ -287,17 +324,5 @@ impl Engine {
             *counts.entry(feedback::outcome_name(entry.outcome.as_ref())).or_default() += 1;
         }
         counts
-    }
-}
-
-/// Whether two readings are one value that the kernel rounded: within a page, or a thousandth.
-fn near(left: Setting, right: Setting) -> bool {
-    match (left.amount(), right.amount()) {
-        (Some(left), Some(right)) => left.abs_diff(right) <= (left.max(right) / 1_000).max(match left.max(right) {
-            large if large > 1 << 20 => 4_096,
-            _ => 1,
-        }),
-        (None, None) => true,
-        _ => false,
     }
 }

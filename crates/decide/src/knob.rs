@@ -9,14 +9,20 @@ use crate::budget::Allowance;
 pub struct Knob {
     /// What it holds, as far as is known; `None` until it was read or where this host lacks it.
     pub holds: Option<Setting>,
+    /// Whether forerun set what it holds.
+    pub ours: bool,
     /// What was last recommended, while the mode is not `act`: the next recommendation starts there.
     pub advised: Option<Setting>,
     /// A decision that has not come back yet.
     pub in_flight: Option<Ticket>,
+    /// What the decision under way is to set.
+    pub sets: Option<Setting>,
     /// It rests until then.
     pub rests_until: Moment,
     /// Whether the rest follows a rollback.
     pub on_probation: bool,
+    /// Before then only a kill is answered between windows: a person undid a change, or the last one failed.
+    pub answers_from: Moment,
     /// Somebody else set it.
     pub held_elsewhere: bool,
     /// Large changes left for the day.
@@ -32,10 +38,13 @@ impl Knob {
     pub fn new(changes_per_day: f32) -> Self {
         Knob {
             holds: None,
+            ours: false,
             advised: None,
             in_flight: None,
+            sets: None,
             rests_until: Moment::START,
             on_probation: false,
+            answers_from: Moment::START,
             held_elsewhere: false,
             changes: Allowance::new(changes_per_day, Span::from_secs(86_400)),
             wait: None,
@@ -48,10 +57,35 @@ impl Knob {
         self.advised.or(self.holds)
     }
 
-    /// Rests until `until`.
+    /// Rests until `until`; a longer rest that is under way stays what it is.
     pub fn rest(&mut self, until: Moment, on_probation: bool) {
-        self.rests_until = self.rests_until.max(until);
-        self.on_probation = on_probation;
+        if until >= self.rests_until {
+            self.rests_until = until;
+            self.on_probation = on_probation;
+        }
+    }
+
+    /// A decision is under way.
+    pub fn fly(&mut self, ticket: Ticket, sets: Setting) {
+        self.in_flight = Some(ticket);
+        self.sets = Some(sets);
+    }
+
+    /// The decision under way came back.
+    pub fn land(&mut self) {
+        self.in_flight = None;
+        self.sets = None;
+    }
+
+    /// The most that it holds or may hold when the decision under way comes back; `None` when unknown or unlimited.
+    pub fn promised(&self) -> Option<u64> {
+        let amount = |setting: Option<Setting>| setting.and_then(Setting::amount);
+        amount(self.holds).max(amount(self.sets))
+    }
+
+    /// The most that it holds in the world of recommendations.
+    pub fn advised_or_promised(&self) -> Option<u64> {
+        self.advised.map_or_else(|| self.promised(), Setting::amount)
     }
 
     /// The wait that keeps it from being turned at `now` at all.
@@ -63,6 +97,24 @@ impl Knob {
             return Some(Wait::HeldElsewhere);
         }
         (self.on_probation && now < self.rests_until).then_some(Wait::Probation { until: self.rests_until })
+    }
+}
+
+/// Whether a setting is of its resource's kind.
+pub fn is_of(resource: Resource, setting: Setting) -> bool {
+    Setting::of(resource, setting.amount()) == setting
+}
+
+/// Whether two readings are one value that the kernel rounded: within a page, or a thousandth.
+pub fn near(left: Setting, right: Setting) -> bool {
+    match (left.amount(), right.amount()) {
+        (Some(left), Some(right)) => {
+            let larger = left.max(right);
+            let grain = if larger > 1 << 20 { 4_096 } else { 1 };
+            left.abs_diff(right) <= grain.max(larger / 1_000)
+        }
+        (None, None) => true,
+        _ => false,
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Alarm {
     pub kills: u32,
     /// Share of time in which all its tasks waited for memory.
     pub memory_stalled: f32,
+    /// Whether any of them calls for a closer look, or memory comes close to its limit.
+    pub any: bool,
 }
 
 /// One target.
@@ -25,6 +27,8 @@ pub struct Alarm {
 pub struct Target {
     /// What it is.
     pub spec: TargetSpec,
+    /// Which of the targets that ever had this ordinal it is.
+    pub(crate) generation: u64,
     /// One per metric that was ever seen.
     pub series: [Option<Box<Series>>; METRICS.len()],
     /// The series' rows in the bank.
@@ -33,6 +37,8 @@ pub struct Target {
     pub knobs: Box<[Knob]>,
     /// When the newest sample came.
     pub sampled_at: Option<Moment>,
+    /// When the newest value of each metric came; `None` also when only its history is known.
+    seen_at: [Option<Moment>; METRICS.len()],
     /// Memory that cannot be dropped.
     pub memory_anon: Option<Bytes>,
     /// The newest alarm signals.
@@ -50,10 +56,12 @@ impl Target {
     pub fn new(spec: TargetSpec, settings: &Settings) -> Self {
         Target {
             spec,
+            generation: 0,
             series: Default::default(),
             rows: [NO_ROW; METRICS.len()],
             knobs: settings.load.manage.iter().map(|_| Knob::new(settings.load.changes_per_day)).collect(),
             sampled_at: None,
+            seen_at: [None; METRICS.len()],
             memory_anon: None,
             alarm: Alarm::default(),
             throttled_usual: 0.0,
@@ -63,10 +71,11 @@ impl Target {
     }
 
     /// Takes in a sample; `clock` is the wall clock as a moment, for the histograms.
-    pub fn observe(&mut self, now: Moment, clock: Moment, sample: &TargetSample, schemes: &Schemes) {
+    pub fn observe(&mut self, now: Moment, clock: Moment, sample: &TargetSample, schemes: &Schemes, settings: &Settings) {
         self.sampled_at = Some(now);
         for metric in METRICS {
             if let Some(value) = sample.usage.get(metric) {
+                self.seen_at[metric.index()] = Some(now);
                 let scheme = schemes.of(metric);
                 self.series[metric.index()].get_or_insert_with(|| Box::new(Series::new(scheme))).observe(scheme, clock, value);
             }
@@ -80,7 +89,23 @@ impl Target {
             throttled,
             kills: sample.out_of_memory_kills,
             memory_stalled: sample.pressure.map_or(0.0, |pressure| pressure.memory_full.0 as f32 / 1_000.0),
+            any: false,
         };
+        let close = || sample.usage.get(Metric::Memory).is_some_and(|in_use| self.memory_is_close(in_use, settings));
+        self.alarm.any = throttled > 0.0 || sample.out_of_memory_kills > 0 || self.alarm.memory_stalled > 0.0 || close();
+    }
+
+    /// Whether use is within half the margin of the memory limit: the kernel is about to reclaim.
+    pub fn memory_is_close(&self, in_use: f32, settings: &Settings) -> bool {
+        let place = settings.load.manage.iter().position(|managed| *managed == Resource::MemoryLimit);
+        let limit = place.and_then(|place| self.knobs[place].holds?.amount());
+        let share = 1.0 - 0.5 * f64::from(settings.rails.memory_margin);
+        limit.is_some_and(|limit| f64::from(in_use) > limit as f64 * share)
+    }
+
+    /// When the newest value of `metric` was measured; `None` when only its history is known.
+    pub fn seen_at(&self, metric: Metric) -> Option<Moment> {
+        self.seen_at[metric.index()]
     }
 
     /// Closes the window of every series.

@@ -1,6 +1,6 @@
 //! Watches knobs that were lowered, and says when that hurt.
 
-use model::{Moment, Ordinal, Resource, Ticket};
+use model::{Action, Moment, Resource, Ticket};
 
 use crate::settings::Rails;
 use crate::target::Target;
@@ -10,10 +10,10 @@ use crate::target::Target;
 pub struct Watch {
     /// The decision that is watched.
     pub ticket: Ticket,
-    /// Whose.
-    pub target: Ordinal,
-    /// The knob's place in the target.
-    pub knob: usize,
+    /// What it did.
+    pub action: Action,
+    /// When it was applied: what was measured before says nothing of it.
+    pub since: Moment,
     /// When it has passed.
     pub until: Moment,
     /// Throttled share that was usual before.
@@ -24,8 +24,11 @@ pub struct Watch {
 
 impl Watch {
     /// Whether what was seen since counts as harm.
-    pub fn hurt(&self, resource: Resource, target: &Target, rails: &Rails) -> bool {
-        match resource {
+    pub fn hurt(&self, target: &Target, rails: &Rails) -> bool {
+        if target.sampled_at.is_none_or(|sampled_at| sampled_at <= self.since) {
+            return false;
+        }
+        match self.action.resource() {
             Resource::CpuQuota => target.alarm.throttled > self.throttled_before + rails.harm,
             Resource::MemoryLimit => target.kills > self.kills_before || target.alarm.memory_stalled > rails.harm,
             Resource::DiskReadBandwidth | Resource::DiskWriteBandwidth => {

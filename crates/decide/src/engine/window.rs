@@ -1,10 +1,13 @@
 //! The turn of a window: learn what the last one showed, forecast the next, plan every knob.
 
+use model::Wait;
+
 use super::*;
-use crate::load::{Offer, Plan, look};
+use crate::load::{Offer, Plan, answer, look};
 
 impl Engine {
     pub(super) fn turn_window(&mut self, now: Moment, wall: WallTime) {
+        self.put_off.clear();
         self.close_windows(wall);
         if self.bank.is_loaded() {
             self.step_bank(wall);
@@ -80,15 +83,7 @@ impl Engine {
         let look_at = |(place, target): (usize, &mut Option<Box<Target>>), offers: &mut Vec<Offer>| {
             let Some(target) = target.as_deref_mut() else { return };
             for knob in 0..target.knobs.len() {
-                let (plan, wanted) = look(&view, Ordinal(place as u32), target, knob);
-                target.knobs[knob].wanted = wanted;
-                target.knobs[knob].wait = match plan {
-                    Plan::Wait(wait) => Some(wait),
-                    Plan::Change(offer) => {
-                        offers.push(*offer);
-                        None
-                    }
-                };
+                look_at_knob(&view, Ordinal(place as u32), target, knob, offers);
             }
         };
         let mut offers = Vec::new();
@@ -108,5 +103,49 @@ impl Engine {
         }
         self.targets = targets;
         offers
+    }
+
+    /// Looks again at what was put off, as far as the budget goes. A release counts once per window, unless it was put off.
+    pub(super) fn look_again(&mut self, now: Moment, offers: &mut Vec<Offer>) {
+        let count = (self.changes.left(now).max(0.0) as usize).min(LOOK_AGAIN_MAX).min(self.put_off.len());
+        let due: Vec<(Ordinal, bool)> = self.put_off.drain(..count).collect();
+        let mut targets = std::mem::take(&mut self.targets);
+        let view = self.view(now);
+        let mut found = Vec::new();
+        for (ordinal, all) in due {
+            let Some(target) = targets.get_mut(ordinal.0 as usize).and_then(Option::as_deref_mut) else { continue };
+            for knob in 0..target.knobs.len() {
+                let any = all || matches!(target.knobs[knob].wait, Some(Wait::BudgetSpent));
+                let (plan, _) = look(&view, ordinal, target, knob);
+                if let Plan::Change(offer) = plan
+                    && (any || offer.is_raise() || offer.from.is_none())
+                {
+                    found.push(*offer);
+                }
+            }
+        }
+        self.targets = targets;
+        // What cannot wait was offered already.
+        found.retain(|offer| !offers.iter().any(|other| (other.target, other.knob) == (offer.target, offer.knob)));
+        offers.extend(found);
+    }
+}
+
+/// At most so many targets are looked at again with one round of samples.
+const LOOK_AGAIN_MAX: usize = 256;
+
+/// Asks the planner about one knob. An alarm in the samples that turned the window is answered with it.
+fn look_at_knob(view: &WindowView<'_>, ordinal: Ordinal, target: &mut Target, place: usize, offers: &mut Vec<Offer>) {
+    let (plan, wanted) = look(view, ordinal, target, place);
+    let alarmed = view.settings.load.react && target.alarm.any && target.sampled_at == Some(view.now);
+    let urgent = if alarmed { answer(view, ordinal, target, place) } else { None };
+    let knob = &mut target.knobs[place];
+    knob.wanted = wanted;
+    knob.wait = None;
+    match (plan, urgent) {
+        (Plan::Change(planned), Some(answer)) if planned.to >= answer.to => offers.push(Offer { urgent: true, ..*planned }),
+        (_, Some(answer)) => offers.push(answer),
+        (Plan::Change(planned), None) => offers.push(*planned),
+        (Plan::Wait(wait), None) => knob.wait = Some(wait),
     }
 }

@@ -87,6 +87,10 @@ pub fn look(view: &WindowView<'_>, ordinal: Ordinal, target: &Target, place: usi
     }
     let plan = match turn(view, knob, resource, holds.amount(), &want) {
         Ok(to) => Plan::Change(Box::new(offer(view, ordinal, target, place, holds, to, want))),
+        Err(Wait::Fits) => Plan::Wait(match metric_of(resource).and_then(|metric| target.series(metric)).map(Series::trust) {
+            Some(Trust::Fallback { coverage }) => Wait::Uncertain { coverage },
+            _ => Wait::Fits,
+        }),
         Err(wait) => Plan::Wait(wait),
     };
     (plan, units)
@@ -95,14 +99,13 @@ pub fn look(view: &WindowView<'_>, ordinal: Ordinal, target: &Target, place: usi
 fn wanted(view: &WindowView<'_>, ordinal: Ordinal, target: &Target, resource: Resource) -> Result<Want, Wait> {
     let metric = metric_of(resource).ok_or(Wait::Fits)?;
     let series = target.series(metric).ok_or(Wait::Learning { have: 0, need: 1 })?;
-    if let Some(sampled_at) = target.sampled_at {
-        let age = view.now.since(sampled_at);
-        if age > view.settings.rails.stale_after {
-            return Err(Wait::Stale { age });
-        }
-    }
     if let Trust::Learning { have, need } = series.trust() {
         return Err(Wait::Learning { have, need });
+    }
+    // Of a target whose history alone is known nobody can say what it uses now.
+    let age = target.seen_at(metric).map_or(view.now.since_start(), |seen_at| view.now.since(seen_at));
+    if age > view.settings.rails.stale_after || target.seen_at(metric).is_none() {
+        return Err(Wait::Stale { age });
     }
     let limit = series.limit().ok_or(Wait::Learning { have: 0, need: 1 })?;
     let tier = view.settings.load.tier(target.spec.tier);
@@ -246,5 +249,5 @@ pub fn figures(series: Option<&Series>, tier: &TierSettings, window: Span, resou
         Resource::MemoryLimit => 1e-9,
         _ => 1e-6,
     };
-    OfferFigures { chance, seconds_saved: chance * secs * tier.price, make_cost: 0.0, hold_cost: (extra * scale) as f32 * secs }
+    OfferFigures { chance, seconds_saved: secs * tier.price, make_cost: 0.0, hold_cost: (extra * scale) as f32 * secs }
 }

@@ -1,9 +1,9 @@
 //! Answers between windows: throttling, stalls and kills are not left to the next forecast.
 
-use model::{Because, Bytes, Metric, Ordinal, Resource, Trigger};
+use model::{Because, Bytes, Ordinal, Resource, Setting, Trigger};
 
 use super::offer::{Offer, WindowView, figures, within_rails};
-use crate::knob::{metric_of, to_units};
+use crate::knob::{metric_of, to_base, to_units};
 use crate::target::Target;
 
 /// A throttled quota is raised by this, or to the forecast's far end where that is more.
@@ -16,8 +16,11 @@ const KILLED_MORE: Bytes = Bytes(100 << 20);
 pub fn answer(view: &WindowView<'_>, ordinal: Ordinal, target: &Target, place: usize) -> Option<Offer> {
     let resource = view.settings.load.manage[place];
     let knob = &target.knobs[place];
-    let from = knob.base()?.amount()?;
-    if knob.in_flight.is_some() || knob.held_elsewhere {
+    // What was measured comes of what the knob holds, whatever was advised since.
+    let held = knob.holds?.amount()?;
+    let from = knob.base().and_then(Setting::amount);
+    let killed = resource == Resource::MemoryLimit && target.alarm.kills > 0;
+    if knob.in_flight.is_some() || knob.held_elsewhere || (view.now < knob.answers_from && !killed) {
         return None;
     }
     let rails = &view.settings.rails;
@@ -27,18 +30,21 @@ pub fn answer(view: &WindowView<'_>, ordinal: Ordinal, target: &Target, place: u
     let (units, trigger) = match resource {
         Resource::CpuQuota if target.alarm.throttled > rails.harm => {
             let far = series.forecast(view.schemes.of(metric)).map_or(0, |forecast| to_units(resource, forecast.quantile(0.999)));
-            (((from as f64 * RAISE) as u64).max(far), Trigger::Pressure)
+            (((held as f64 * RAISE) as u64).max(far), Trigger::Pressure)
         }
-        Resource::MemoryLimit if target.alarm.kills > 0 => {
-            (((from as f64 * KILLED_RAISE) as u64).max(from.saturating_add(KILLED_MORE.0)), Trigger::OutOfMemory)
+        Resource::MemoryLimit if killed => {
+            (((held as f64 * KILLED_RAISE) as u64).max(held.saturating_add(KILLED_MORE.0)), Trigger::OutOfMemory)
         }
-        Resource::MemoryLimit if close_to(from, in_use, rails.memory_margin) || target.alarm.memory_stalled > rails.harm => {
-            ((from as f64 * KILLED_RAISE) as u64, Trigger::Pressure)
+        Resource::MemoryLimit
+            if target.memory_is_close(in_use, view.settings) || target.alarm.memory_stalled > rails.harm =>
+        {
+            ((held as f64 * KILLED_RAISE) as u64, Trigger::Pressure)
         }
         _ => return None,
     };
     let (to, caps) = within_rails(rails, target, resource, in_use, units);
-    if to <= from {
+    // Advice that goes as far is given once.
+    if from.is_none_or(|from| to <= from) {
         return None;
     }
     let tier = view.settings.load.tier(target.spec.tier);
@@ -47,7 +53,7 @@ pub fn answer(view: &WindowView<'_>, ordinal: Ordinal, target: &Target, place: u
         tier: target.spec.tier,
         knob: place,
         resource,
-        from: Some(from),
+        from,
         to,
         because: Because {
             trigger,
@@ -56,15 +62,10 @@ pub fn answer(view: &WindowView<'_>, ordinal: Ordinal, target: &Target, place: u
             level: 1.0 - tier.tail,
             margin: 0.0,
             in_use,
-            figures: figures(Some(series), tier, view.settings.load.window, resource, Some(from), to),
-            wanted: units as f32 / if metric == Metric::Cpu { 1_000.0 } else { 1.0 },
+            figures: figures(Some(series), tier, view.settings.load.window, resource, from, to),
+            wanted: to_base(resource, units),
             caps,
         },
         urgent: true,
     })
-}
-
-/// Whether use is within half the margin of the limit: the kernel is about to reclaim.
-fn close_to(limit: u64, in_use: f32, margin: f32) -> bool {
-    f64::from(in_use) > limit as f64 * (1.0 - 0.5 * f64::from(margin))
 }
