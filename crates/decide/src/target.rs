@@ -37,8 +37,8 @@ pub struct Target {
     pub knobs: Box<[Knob]>,
     /// When the newest sample came.
     pub sampled_at: Option<Moment>,
-    /// When the newest value of each metric came; `None` also when only its history is known.
-    seen_at: [Option<Moment>; METRICS.len()],
+    /// The newest value of each metric, in its base unit, and when it came; `None` also when only its history is known.
+    newest: [Option<(Moment, f32)>; METRICS.len()],
     /// Memory that cannot be dropped.
     pub memory_anon: Option<Bytes>,
     /// The newest alarm signals.
@@ -61,7 +61,7 @@ impl Target {
             rows: [NO_ROW; METRICS.len()],
             knobs: settings.load.manage.iter().map(|_| Knob::new(settings.load.changes_per_day)).collect(),
             sampled_at: None,
-            seen_at: [None; METRICS.len()],
+            newest: [None; METRICS.len()],
             memory_anon: None,
             alarm: Alarm::default(),
             throttled_usual: 0.0,
@@ -75,8 +75,9 @@ impl Target {
         self.sampled_at = Some(now);
         for metric in METRICS {
             if let Some(value) = sample.usage.get(metric) {
-                self.seen_at[metric.index()] = Some(now);
+                self.newest[metric.index()] = Some((now, value));
                 let scheme = schemes.of(metric);
+                let value = if metric == Metric::Cpu { demand(value, sample.throttled) } else { value };
                 self.series[metric.index()].get_or_insert_with(|| Box::new(Series::new(scheme))).observe(scheme, clock, value);
             }
         }
@@ -105,7 +106,7 @@ impl Target {
 
     /// When the newest value of `metric` was measured; `None` when only its history is known.
     pub fn seen_at(&self, metric: Metric) -> Option<Moment> {
-        self.seen_at[metric.index()]
+        self.newest[metric.index()].map(|(seen_at, _)| seen_at)
     }
 
     /// Closes the window of every series.
@@ -124,7 +125,8 @@ impl Target {
 
     /// Present use of what a knob limits, in the metric's base unit.
     pub fn in_use(&self, resource: Resource) -> Option<f32> {
-        self.series(metric_of(resource)?).map(Series::newest)
+        let metric = metric_of(resource)?;
+        self.newest[metric.index()].map(|(_, value)| value).or_else(|| self.series(metric).map(Series::newest))
     }
 
     /// Bytes held.
@@ -132,6 +134,13 @@ impl Target {
         let series: usize = self.series.iter().flatten().map(|series| series.bytes()).sum();
         size_of::<Target>() + self.knobs.len() * size_of::<Knob>() + self.spec.id.as_str().len() + series
     }
+}
+
+/// What a target would have used had its quota not held it back: use is cut off at the quota, demand is not. The throttled
+/// share says how much of the time it waited; what it would have done then is taken to be what it did otherwise, up to
+/// three times as much.
+fn demand(used: f32, throttled: Option<f32>) -> f32 {
+    used / (1.0 - throttled.unwrap_or(0.0).clamp(0.0, 2.0 / 3.0))
 }
 
 /// The scheme of every metric.

@@ -134,7 +134,8 @@ impl Engine {
         cuts
     }
 
-    /// What a lower tier can give: all beyond present use, its lower bound and the least.
+    /// What a lower tier can give: its head room, down to present use and the middle of its forecast, its lower bound and the
+    /// least.
     fn squeezed(&self, now: Moment, mode: Mode, ordinal: Ordinal, offer: &Offer, missing: u64) -> Option<Offer> {
         let target = self.target(ordinal)?;
         let knob = &target.knobs[offer.knob];
@@ -145,7 +146,9 @@ impl Engine {
         }
         let from = knob.base()?.amount()?;
         let in_use = target.in_use(offer.resource)?;
-        let kept = least(offer.resource).max(to_units(offer.resource, in_use));
+        let forecast = self.forecast(ordinal, metric);
+        let needed = forecast.map_or(in_use, |forecast| forecast.quantile(0.5).max(in_use));
+        let kept = least(offer.resource).max(to_units(offer.resource, needed));
         let (guarantee, _) = within_rails(&self.settings.rails, target, offer.resource, in_use, kept);
         let to = from.saturating_sub(missing).max(guarantee);
         if to >= from {
@@ -163,7 +166,7 @@ impl Engine {
             because: Because {
                 trigger: Trigger::Released,
                 metric,
-                forecast: self.forecast(ordinal, metric),
+                forecast,
                 level: 1.0 - tier.tail,
                 margin: 0.0,
                 in_use,

@@ -120,7 +120,7 @@ fn wanted(view: &WindowView<'_>, ordinal: Ordinal, target: &Target, resource: Re
     let forecast = series.forecast(view.schemes.of(metric));
     let asked = 1.0 - series.asked(tier.tail);
     let margin = forecast.map_or(0.0, |forecast| limit - forecast.quantile(1.0 - tier.tail));
-    Ok(fit(view, target, resource, series, amount, trigger, forecast, asked, margin))
+    Ok(fit(view, target, resource, amount, trigger, forecast, asked, margin))
 }
 
 /// Fits an amount between the target's bounds and above present use.
@@ -129,14 +129,13 @@ fn fit(
     view: &WindowView<'_>,
     target: &Target,
     resource: Resource,
-    series: &Series,
     amount: f32,
     trigger: Trigger,
     forecast: Option<Forecast>,
     level: f32,
     margin: f32,
 ) -> Want {
-    let in_use = series.newest();
+    let in_use = target.in_use(resource).unwrap_or(0.0);
     let (units, caps) = within_rails(&view.settings.rails, target, resource, in_use, to_units(resource, amount));
     Want { units, amount, trigger, forecast, level, margin, in_use, caps }
 }

@@ -26,7 +26,7 @@ pub fn answer(view: &WindowView<'_>, ordinal: Ordinal, target: &Target, place: u
     let rails = &view.settings.rails;
     let metric = metric_of(resource)?;
     let series = target.series(metric)?;
-    let in_use = series.newest();
+    let in_use = target.in_use(resource)?;
     let (units, trigger) = match resource {
         Resource::CpuQuota if target.alarm.throttled > rails.harm => {
             let far = series.forecast(view.schemes.of(metric)).map_or(0, |forecast| to_units(resource, forecast.quantile(0.999)));
