@@ -1,7 +1,7 @@
 //! Commands that run the program's own parts: the daemon, doctor, backtests, replay and import.
 
-use crate::cli::arguments::{BacktestKind, Common, ImportPrometheusArguments, ImportSource, ReplayArguments, UpArguments};
-use crate::cli::failure::{Failure, Outcome, Status};
+use crate::cli::arguments::{BacktestKind, Common, ImportSource, ReplayArguments, UpArguments};
+use crate::cli::failure::Outcome;
 
 /// Starts the daemon and serves until it is stopped.
 pub fn up(common: &Common, arguments: &UpArguments) -> Outcome {
@@ -21,17 +21,13 @@ pub fn backtest(common: &Common, kind: &BacktestKind) -> Outcome {
 }
 
 /// Replays a journal.
-pub fn replay(_common: &Common, _arguments: &ReplayArguments) -> Outcome {
-    Err(absent("replay"))
+pub fn replay(common: &Common, arguments: &ReplayArguments) -> Outcome {
+    crate::replay::replay(common, arguments)
 }
 
 /// Fetches earlier history.
-pub fn import(_common: &Common, source: &ImportSource) -> Outcome {
+pub fn import(common: &Common, source: &ImportSource) -> Outcome {
     match source {
-        ImportSource::Prometheus(ImportPrometheusArguments { .. }) => Err(absent("import prometheus")),
+        ImportSource::Prometheus(arguments) => crate::import::prometheus(common, arguments),
     }
-}
-
-fn absent(command: &str) -> Failure {
-    Failure::new(Status::Failed, format!("`forerun {command}` is not part of this build yet"), "")
 }

@@ -10,3 +10,5 @@ pub mod daemon;
 pub mod doctor;
 pub mod examples;
 pub mod render;
+pub mod import;
+pub mod replay;

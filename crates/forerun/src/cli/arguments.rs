@@ -275,8 +275,11 @@ pub struct BacktestLoadArguments {
 /// Of `replay`.
 #[derive(Args, Clone, Debug)]
 pub struct ReplayArguments {
-    /// A journal: the daemon's database, or a file that was recorded.
+    /// The daemon's state folder, or the folder of its journal.
     pub journal: PathBuf,
+    /// Which run, counted from 1. [default: the newest]
+    #[arg(long, value_name = "RUN")]
+    pub epoch: Option<u64>,
 }
 
 /// Where history comes from.

@@ -7,7 +7,7 @@ mod problem;
 mod settings;
 mod show;
 pub mod tokens;
-mod units;
+pub mod units;
 pub mod written;
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use collect::layout::{Layout, Version};
 /// A group in every hierarchy that measures or limits; removed on drop, where it is empty by then.
 #[derive(Debug)]
 pub struct Group {
-    /// In each hierarchy, with the folders above it that were made for it.
-    folders: Vec<PathBuf>,
+    /// How many folders each leaf lies below the root of its hierarchy.
+    depth: usize,
     leaves: Vec<PathBuf>,
 }
 
@@ -20,7 +20,7 @@ impl Group {
     /// # Errors
     /// When a folder cannot be made, for instance without root.
     pub fn make(layout: &Layout, path: &str) -> io::Result<Group> {
-        let mut group = Group { folders: Vec::new(), leaves: Vec::new() };
+        let mut group = Group { depth: path.split('/').count(), leaves: Vec::new() };
         for hierarchy in &layout.hierarchies {
             let mut folder = hierarchy.root.clone();
             for part in path.split('/') {
@@ -29,7 +29,7 @@ impl Group {
                 }
                 folder.push(part);
                 match fs::create_dir(&folder) {
-                    Ok(()) => group.folders.push(folder.clone()),
+                    Ok(()) => {}
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                     Err(error) => return Err(named(&folder, error)),
                 }
@@ -66,9 +66,12 @@ fn named(path: &Path, error: io::Error) -> io::Error {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // The kernel refuses to remove a group that still has processes; the next start takes it over.
-        for folder in self.folders.iter().rev() {
-            let _ = fs::remove_dir(folder);
+        // Leaf first, then the folders above it: all of them are forerun's own names. The kernel refuses to remove a group that
+        // still has processes or groups in it; whoever ends last removes the rest.
+        for leaf in &self.leaves {
+            for folder in leaf.ancestors().take(self.depth) {
+                let _ = fs::remove_dir(folder);
+            }
         }
     }
 }
