@@ -4,6 +4,9 @@ use model::{Metric, Moment, Resource, Setting, Span, Ticket, Wait};
 
 use crate::budget::Allowance;
 
+/// Advice is renewed when it has moved by more than this share.
+const ADVICE_STEP: f64 = 0.1;
+
 /// One knob.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Knob {
@@ -75,6 +78,12 @@ impl Knob {
     pub fn land(&mut self) {
         self.in_flight = None;
         self.sets = None;
+    }
+
+    /// Whether advice that was given already does: what differs little from it is not worth a person's attention.
+    pub fn is_advised(&self, to: u64) -> bool {
+        let advised = self.advised.and_then(Setting::amount);
+        advised.is_some_and(|advised| advised.abs_diff(to) as f64 <= ADVICE_STEP * advised as f64)
     }
 
     /// The most that it holds or may hold when the decision under way comes back; `None` when unknown or unlimited.

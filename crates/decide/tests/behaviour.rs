@@ -98,12 +98,12 @@ fn raises_before_a_daily_peak_that_it_has_learned() {
     assert_eq!(raised[0].because.trigger, Trigger::Predicted);
     // No sample of the peak has been seen today.
     assert!(raised[0].because.in_use < 0.6);
-    assert!(host.holds(0, Resource::CpuQuota) >= 1_900, "{}", host.holds(0, Resource::CpuQuota));
+    assert!(host.holds(0, Resource::CpuQuota) >= 1_600, "{}", host.holds(0, Resource::CpuQuota));
 }
 
 #[test]
 fn releases_at_once_below_four_fifths_and_in_steps_when_changes_are_spent() {
-    for (changes_per_day, first) in [(12.0, 0..1_000), (0.5, 3_620..3_621)] {
+    for (changes_per_day, first) in [(12.0, 0..1_000), (0.5, 3_620..3_630)] {
         let mut host = one(Tier::Standard, |settings| settings.load.changes_per_day = changes_per_day);
         let decisions = host.minutes(40, |second| unsteady(0.5, second));
         let lowered = only(&decisions, Resource::CpuQuota);
@@ -184,9 +184,13 @@ fn short_host(first: Tier, second: Tier) -> (Host, Vec<Decision>) {
         host.tell(&settings(target, cpu(held), memory(256)));
     }
     let mut decisions = Vec::new();
-    for minute in 0..40_u64 {
-        // The other one used nearly all it holds until a minute ago.
-        let other = if minute % 10 < 7 { 1.35 } else { 0.3 };
+    host.tell(&Observation::ModeSet { scope: Scope::All, mode: Mode::Observe });
+    for minute in 0..1_480_u64 {
+        if minute == 1_440 {
+            host.tell(&Observation::ModeSet { scope: Scope::All, mode: Mode::Act });
+        }
+        // The other one needs all it holds now and then, and half of it mostly.
+        let other = if minute % 10 == 3 { 1.35 } else { 0.5 };
         decisions.extend(host.minute(vec![sample(0, 0.9, 100.0), sample(1, other, 100.0)]));
     }
     (host, decisions)
@@ -196,7 +200,7 @@ fn short_host(first: Tier, second: Tier) -> (Host, Vec<Decision>) {
 fn a_higher_tier_squeezes_a_lower_one_and_not_the_other_way_round() {
     let (host, decisions) = short_host(Tier::Critical, Tier::BestEffort);
     let (high, low) = (host.holds(0, Resource::CpuQuota), host.holds(1, Resource::CpuQuota));
-    assert!(high >= 850 && low < 1_400 && high + low <= 1_900, "{high} {low}");
+    assert!(high >= 750 && low < 1_400 && high + low <= 1_900, "{high} {low}");
     let cut = decisions.iter().find(|decision| decision.target == Ordinal(1)).unwrap();
     assert!(cut.because.caps.contains(&model::Cap::Capacity), "{cut:?}");
 
@@ -358,7 +362,7 @@ fn undo_restores_what_was_there_rests_and_works_once() {
     assert!(matches!(undone[0].action, Action::Restore { undoes, .. } if undoes == last));
     assert!(host.tell(&Observation::UndoAsked(last)).is_empty(), "twice");
     host.tell(&Observation::KillSwitch(false));
-    let resting = host.minutes(14, |second| unsteady(0.5, second));
+    let resting = host.minutes(12, |second| unsteady(0.5, second));
     assert!(only(&resting, Resource::CpuQuota).is_empty(), "{resting:?}");
     assert!(matches!(host.wait(0, Resource::CpuQuota), Some(Wait::Probation { .. })));
     // Nor does throttling overrule a person.
@@ -417,9 +421,10 @@ fn an_announcement_without_a_figure_brings_what_earlier_ones_brought() {
         source: "timer:backup".into(),
     };
     host.tell(&Observation::Announced(announced(1, 10_000)));
-    host.minutes(300, run);
+    // Three days later, at another time of the day.
+    host.minutes(4_500, run);
     assert!(host.holds(0, Resource::CpuQuota) < 2_400, "{}", host.holds(0, Resource::CpuQuota));
-    host.tell(&Observation::Announced(announced(2, 18_200)));
+    host.tell(&Observation::Announced(announced(2, 270_200)));
     let decisions = host.minutes(2, run);
     let raised = only(&decisions, Resource::CpuQuota);
     assert_eq!(raised.len(), 1, "at once: it begins within the window");

@@ -64,6 +64,9 @@ impl Engine {
         if knob.base().map(Setting::amount) != Some(offer.from) {
             return Err(Wait::NoCapacity);
         }
+        if mode == Mode::Recommend && !offer.urgent && knob.is_advised(offer.to) {
+            return Err(Wait::Fits);
+        }
         if mode == Mode::Act && !offer.urgent {
             let spared = if offer.is_raise() { 0.0 } else { round.spared };
             if self.changes.left(now) < 1.0 + spared {

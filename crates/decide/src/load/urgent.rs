@@ -2,12 +2,15 @@
 
 use model::{Because, Bytes, Ordinal, Resource, Setting, Trigger};
 
+use predict::Trust;
+
 use super::offer::{Offer, WindowView, figures, within_rails};
 use crate::knob::{metric_of, to_base, to_units};
 use crate::target::Target;
 
-/// A throttled quota is raised by this, or to the forecast's far end where that is more.
+/// A throttled quota is raised by this, or to the forecast's far end where that is more, but at most by the other.
 const RAISE: f64 = 1.5;
+const RAISE_MAX: f64 = 3.0;
 /// A memory limit after a kill: the VPA's rule, the larger of a fifth more and 100 MiB more.
 const KILLED_RAISE: f64 = 1.2;
 const KILLED_MORE: Bytes = Bytes(100 << 20);
@@ -29,8 +32,10 @@ pub fn answer(view: &WindowView<'_>, ordinal: Ordinal, target: &Target, place: u
     let in_use = target.in_use(resource)?;
     let (units, trigger) = match resource {
         Resource::CpuQuota if target.alarm.throttled > rails.harm => {
-            let far = series.forecast(view.schemes.of(metric)).map_or(0, |forecast| to_units(resource, forecast.quantile(0.999)));
-            (((held as f64 * RAISE) as u64).max(far), Trigger::Pressure)
+            let known = !matches!(series.trust(), Trust::Learning { .. });
+            let forecast = series.forecast(view.schemes.of(metric)).filter(|_| known);
+            let far = forecast.map_or(0, |forecast| to_units(resource, forecast.quantile(0.999)));
+            ((held as f64 * RAISE).max(far as f64).min(held as f64 * RAISE_MAX) as u64, Trigger::Pressure)
         }
         Resource::MemoryLimit if killed => {
             (((held as f64 * KILLED_RAISE) as u64).max(held.saturating_add(KILLED_MORE.0)), Trigger::OutOfMemory)
