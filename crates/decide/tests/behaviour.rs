@@ -201,7 +201,7 @@ fn a_higher_tier_squeezes_a_lower_one_and_not_the_other_way_round() {
     let (host, decisions) = short_host(Tier::Critical, Tier::BestEffort);
     let (high, low) = (host.holds(0, Resource::CpuQuota), host.holds(1, Resource::CpuQuota));
     assert!(high >= 750 && low < 1_400 && high + low <= 1_900, "{high} {low}");
-    let cut = decisions.iter().find(|decision| decision.target == Ordinal(1)).unwrap();
+    let cut = decisions.iter().find(|decision| decision.target == Ordinal(1) && decision.action.resource() == Resource::CpuQuota).unwrap();
     assert!(cut.because.caps.contains(&model::Cap::Capacity), "{cut:?}");
 
     for other in [Tier::Standard, Tier::Critical] {
