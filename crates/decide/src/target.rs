@@ -45,6 +45,11 @@ pub struct Target {
     pub alarm: Alarm,
     /// Usual throttled share: what a lowering is compared with.
     pub throttled_usual: f32,
+    /// Sum of the throttled shares of the open window, and how many there were.
+    pub throttled_open: (f32, u32),
+    /// What quotas are multiplied by, 1 to 4: use is a mean over a sample, but a quota is kept in every 100 ms, and how far
+    /// bursts stand above the mean shows only in throttling.
+    pub burstiness: f32,
     /// The newest pressure.
     pub pressure: Option<Pressure>,
     /// Kills for lack of memory since it appeared.
@@ -65,6 +70,8 @@ impl Target {
             memory_anon: None,
             alarm: Alarm::default(),
             throttled_usual: 0.0,
+            throttled_open: (0.0, 0),
+            burstiness: 1.0,
             pressure: None,
             kills: 0,
         }
@@ -86,6 +93,7 @@ impl Target {
         self.kills = self.kills.saturating_add(sample.out_of_memory_kills);
         let throttled = sample.throttled.unwrap_or(0.0);
         self.throttled_usual += 0.02 * (throttled - self.throttled_usual);
+        self.throttled_open = (self.throttled_open.0 + throttled, self.throttled_open.1 + 1);
         self.alarm = Alarm {
             throttled,
             kills: sample.out_of_memory_kills,
@@ -109,8 +117,15 @@ impl Target {
         self.newest[metric.index()].map(|(seen_at, _)| seen_at)
     }
 
-    /// Closes the window of every series.
+    /// Closes the window of every series, and learns from its throttling how bursty the target is.
     pub fn close(&mut self, schemes: &Schemes, slot: Slot, tail: f32) {
+        let (throttled, samples) = std::mem::take(&mut self.throttled_open);
+        let throttled = throttled / samples.max(1) as f32;
+        self.burstiness = if throttled > tail {
+            (self.burstiness * (1.0 + 2.0 * throttled.min(0.5))).min(BURSTINESS_MAX)
+        } else {
+            1.0 + BURSTINESS_KEEP * (self.burstiness - 1.0)
+        };
         for metric in METRICS {
             if let Some(series) = &mut self.series[metric.index()] {
                 series.close(schemes.of(metric), slot, tail);
@@ -135,6 +150,10 @@ impl Target {
         size_of::<Target>() + self.knobs.len() * size_of::<Knob>() + self.spec.id.as_str().len() + series
     }
 }
+
+/// Quotas are raised for bursts by at most this factor, and a clean window takes back a hundredth of it.
+const BURSTINESS_MAX: f32 = 4.0;
+const BURSTINESS_KEEP: f32 = 0.99;
 
 /// What a target would have used had its quota not held it back: use is cut off at the quota, demand is not. The throttled
 /// share says how much of the time it waited; what it would have done then is taken to be what it did otherwise, up to

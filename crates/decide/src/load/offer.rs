@@ -109,7 +109,8 @@ fn wanted(view: &WindowView<'_>, ordinal: Ordinal, target: &Target, resource: Re
     }
     let limit = series.limit().ok_or(Wait::Learning { have: 0, need: 1 })?;
     let tier = view.settings.load.tier(target.spec.tier);
-    let mut amount = limit * (1.0 + tier.head_room);
+    let burstiness = if resource == Resource::CpuQuota { target.burstiness } else { 1.0 };
+    let mut amount = limit * (1.0 + tier.head_room) * burstiness;
     let mut trigger = Trigger::Predicted;
     if !view.announcements.is_empty()
         && let Some((id, expected)) = view.announcements.expected(ordinal, metric, view.start, view.settings.load.window)

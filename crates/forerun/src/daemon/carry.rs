@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 
 use model::{Action, Decision, Mode, Observation, Outcome, TargetId, Ticket};
-use serve::view::{DoneEvent, Event, OutcomeView};
+use serve::view::{DoneEvent, Event};
 
 use super::core::Core;
+use super::views::outcome_view;
 
 /// Rounds of decisions that follow from outcomes before the rest waits for the next tick: a bound against a loop.
 const ROUNDS_MAX: usize = 8;
@@ -56,8 +57,9 @@ impl Core {
         }
         self.write_outcomes(&outcomes);
         let mut following = Vec::new();
-        for (ticket, outcome) in outcomes {
-            self.tell(Event::Done(DoneEvent { ticket: ticket.0, outcome: OutcomeView::from(&outcome), undone_by: None }));
+        for ((ticket, outcome), (_, decision)) in outcomes.into_iter().zip(&named) {
+            let shown = outcome_view(decision.action.resource(), Some(&outcome));
+            self.tell(Event::Done(DoneEvent { ticket: ticket.0, outcome: shown, undone_by: None }));
             if outcome != Outcome::Recommended {
                 following.extend(self.done(ticket, outcome));
             }

@@ -178,7 +178,7 @@ fn assemble(mut settings: Settings, layout: &Layout, events: broadcast::Sender<s
     if let Some(recovery) = &recovery {
         tracing::warn!(set_aside = %recovery.set_aside.display(), what = recovery.what, "the database was damaged: a new one was begun");
     }
-    let actuator = Actuator::new(act::Config::default()).map_err(|error| failed("prepare the actuators", &error))?;
+    let actuator = Actuator::new(act_config(&settings)).map_err(|error| failed("prepare the actuators", &error))?;
     let settled = reconcile::settle(&mut store, &actuator).map_err(|error| failed("reconcile the last run", &error))?;
     if settled > 0 {
         tracing::info!(settled, "decisions of the last run were under way: their outcomes were found out");
@@ -241,6 +241,16 @@ fn assemble(mut settings: Settings, layout: &Layout, events: broadcast::Sender<s
     core.restore_modes();
     core.load_weights();
     Ok(core)
+}
+
+/// The actuator's margin is the rails' own, and a group may save up one period of unused quota: use is measured over many
+/// periods of 100 ms, and what it averages out must not be throttled.
+fn act_config(settings: &Settings) -> act::Config {
+    act::Config {
+        memory_margin: settings.rails.memory_margin_min,
+        cpu_burst: Some(model::Permille(1_000)),
+        ..act::Config::default()
+    }
 }
 
 fn store_limits(settings: &Settings) -> Limits {

@@ -154,6 +154,16 @@ fn metric_view(view: &decide::MetricView) -> MetricView {
     }
 }
 
+/// How it ended, with amounts in the knob's unit.
+pub(super) fn outcome_view(resource: Resource, outcome: Option<&Outcome>) -> OutcomeView {
+    let Some(outcome) = outcome else { return OutcomeView::PENDING };
+    let mut view = OutcomeView::from(outcome);
+    if let Outcome::WouldHarm { in_use } = outcome {
+        view.detail = Some(format!("{} in use", model::Setting::of(resource, Some(*in_use))));
+    }
+    view
+}
+
 fn view_of(target: &TargetId, decision: &Decision, outcome: Option<&Outcome>, undone_by: Option<Ticket>) -> DecisionView {
     let name = ResourceName::from(decision.action.resource());
     let applied = matches!(outcome, Some(Outcome::Applied));
@@ -171,7 +181,7 @@ fn view_of(target: &TargetId, decision: &Decision, outcome: Option<&Outcome>, un
         after: decision.action.after().into(),
         mode: decision.mode.into(),
         trigger: TriggerView::from(decision.because.trigger),
-        outcome: outcome.map_or(OutcomeView::PENDING, OutcomeView::from),
+        outcome: outcome_view(decision.action.resource(), outcome),
         because: BecauseView::from(&decision.because),
         undoes,
         undone_by: undone_by.map(|ticket| ticket.0),

@@ -14,7 +14,8 @@ pub(super) fn sentence(because: &Because) -> String {
         Trigger::Asked => "A person asked for it".to_owned(),
         Trigger::HurtAfter(ticket) => format!("{ticket} hurt and is rolled back"),
     };
-    if let Some(forecast) = &because.forecast {
+    // What is put back rests on what was there before, not on a forecast.
+    if let Some(forecast) = because.forecast.as_ref().filter(|_| because.level > 0.0) {
         text += &format!(
             ": within {} the peak stays under {} with {} % probability ({})",
             forecast.horizon,

@@ -6,11 +6,14 @@ import { FanChart } from "./chart";
 import { Decisions, Fact, type Undo } from "./decisions";
 import { amount, nameOf, percent, span, word } from "./format";
 import { type Act, ModeSwitch } from "./header";
+import { known } from "./sparkline";
 import type { Decision, Knob, Metric, MetricName, Series, Target } from "./types";
 
 const REFRESH_MS = 5_000;
 const POINTS = 240;
+const SHORT_SECONDS = 300;
 const RANGES: [string, number][] = [
+  ["5 min", SHORT_SECONDS],
   ["15 min", 900],
   ["1 h", 3_600],
   ["6 h", 21_600],
@@ -33,6 +36,7 @@ export function Detail({ id, now, act, fail, undo, decisions }: Props) {
   const [own, setOwn] = useState<Decision[] | null>(null);
   const [metric, setMetric] = useState<MetricName>("cpu");
   const [range, setRange] = useState(3_600);
+  const [chosen, setChosen] = useState(false);
   const [series, setSeries] = useState<Series | null>(null);
 
   useEffect(() => {
@@ -51,8 +55,13 @@ export function Detail({ id, now, act, fail, undo, decisions }: Props) {
   useEffect(() => {
     const abort = new AbortController();
     setSeries(null);
+    // A daemon that has just begun has nothing to fill an hour with: nobody chose that stretch yet, so a shorter one serves.
+    const show = (read: Series) => {
+      if (!chosen && range > SHORT_SECONDS && known(read) < POINTS / 8) setRange(SHORT_SECONDS);
+      else setSeries(read);
+    };
     const read = () =>
-      api.series(id, metric, range, POINTS, abort.signal).then(setSeries, (error) => {
+      api.series(id, metric, range, POINTS, abort.signal).then(show, (error) => {
         if (!abort.signal.aborted && !(error instanceof Problem && error.status === 404)) fail(error);
       });
     void read();
@@ -61,7 +70,7 @@ export function Detail({ id, now, act, fail, undo, decisions }: Props) {
       abort.abort();
       clearInterval(timer);
     };
-  }, [id, metric, range]);
+  }, [id, metric, range, chosen]);
   const newest = decisions?.filter((decision) => decision.target === id);
   const mark = newest?.map((one) => `${one.ticket}${one.outcome.state}${one.undone_by}`).join();
   useEffect(() => {
@@ -113,7 +122,7 @@ export function Detail({ id, now, act, fail, undo, decisions }: Props) {
                 chosen={metric}
                 onChoose={setMetric}
               />
-              <Choice label="Stretch" options={RANGES} chosen={range} onChoose={setRange} />
+              <Choice label="Stretch" options={RANGES} chosen={range} onChoose={(stretch: number) => { setChosen(true); setRange(stretch); }} />
             </div>
             <Plot name={name} series={series} metric={shown} />
           </section>

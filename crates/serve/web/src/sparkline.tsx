@@ -1,4 +1,4 @@
-/** The last hour of one metric in small: use as an area, the limit as a step, the forecast p99 as a dashed line. */
+/** The last hour of one metric in small (the last minutes while there is no more): use as an area, the limit as a step, the forecast p99 as a dashed line. */
 
 import type { RefObject } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
@@ -8,7 +8,10 @@ import type { MetricName, Series } from "./types";
 const WIDTH = 200;
 const HEIGHT = 44;
 const REACH_SECONDS = 3_600;
+/** What is shown while the hour would be almost empty. */
+const SHORT_SECONDS = 300;
 const POINTS = 60;
+const POINTS_MIN = 8;
 const REFRESH_MS = 30_000;
 
 /** Whether the element is on the screen: what nobody sees is not read. */
@@ -30,9 +33,13 @@ export function Sparkline({ id, metric, label }: { id: string; metric: MetricNam
     if (!seen) return;
     const abort = new AbortController();
     // One that fails is left as it was: the list says what is wrong.
-    const read = () => api.series(id, metric, REACH_SECONDS, POINTS, abort.signal).then(set, () => undefined);
-    void read();
-    const timer = setInterval(read, REFRESH_MS);
+    const read = async () => {
+      const hour = await api.series(id, metric, REACH_SECONDS, POINTS, abort.signal);
+      set(known(hour) < POINTS_MIN ? await api.series(id, metric, SHORT_SECONDS, POINTS, abort.signal) : hour);
+    };
+    const attempt = () => void read().catch(() => undefined);
+    attempt();
+    const timer = setInterval(attempt, REFRESH_MS);
     return () => {
       abort.abort();
       clearInterval(timer);
@@ -45,9 +52,15 @@ export function Sparkline({ id, metric, label }: { id: string; metric: MetricNam
   );
 }
 
+/** How many steps have a value. */
+export function known(series: Series): number {
+  return series.in_use.filter((value) => value !== null).length;
+}
+
 function Drawn({ series, label }: { series: Series; label: string }) {
   const end = series.t[series.t.length - 1]!;
-  const x = (t: number) => WIDTH - ((end - t) / REACH_SECONDS) * WIDTH;
+  const reach = Math.max(end - series.t[0]!, 1);
+  const x = (t: number) => WIDTH - ((end - t) / reach) * WIDTH;
   const used = series.in_use.filter((value) => value !== null);
   const p99 = series.p99.filter((value) => value !== null);
   const limits = series.limit.filter((value) => value !== null);
