@@ -3,7 +3,11 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod daemon;
+mod group;
 mod report;
 
 pub use arguments::{Arguments, ArgumentsError};
+pub use daemon::{Daemon, Use, as_forerun};
+pub use group::Group;
 pub use report::{Asked, Report};

@@ -1,0 +1,142 @@
+//! Is being ahead worth it? The examples run twice at the same time, with the same seed, in control groups of their own: one
+//! lane's CPU quotas are set by forerun's engine, the other's by a reactive controller, which gives each program what it used
+//! at most in the last window, times a margin. Both have the same samples, window, bounds and actuator.
+//!
+//! The margin decides what the reactive lane costs, so it is chosen to cost as much: after every day it becomes the one that
+//! would have allocated as many core-seconds as forerun did on that day, and a little more. Compared is what the kernel counts:
+//! time in which tasks were held back by their quota, over the days after the warm-up.
+//!
+//! Settings, as NAME=VALUE: `day` (length of the service's day in seconds), `warm` and `days` (days before and while it is
+//! measured), `window` and `sample` (seconds), `tail`, `head_room`, `burst` (share of a quota that may be saved up), `seed`.
+#![forbid(unsafe_code)]
+
+mod controller;
+mod lane;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use benches::{Arguments, Asked, Report, as_forerun};
+use collect::Roots;
+use collect::layout::Layout;
+use model::{Moment, Span, WallTime};
+
+use controller::{Forerun, Reactive};
+use lane::{Counted, Lane};
+
+/// What the reactive lane may cost more than forerun's, so that its margin never errs to its disadvantage.
+const IN_ITS_FAVOUR: f64 = 1.03;
+
+/// What both lanes share.
+#[derive(Clone, Debug)]
+pub struct Conditions {
+    /// Length of the service's day.
+    pub day: Duration,
+    /// Days before it counts.
+    pub warm: u32,
+    /// Days that count.
+    pub days: u32,
+    /// How long an allocation holds.
+    pub window: Span,
+    /// How often use is measured.
+    pub sample: Span,
+    /// Share of time in which a program may need more than it is given.
+    pub tail: f32,
+    /// Head room on top of the forecast.
+    pub head_room: f32,
+    /// Share of a quota that may be saved up, in thousandths; 0: the kernel's default.
+    pub burst: u32,
+    /// Of the programs' randomness.
+    pub seed: u64,
+    /// Cores of this host: no quota is above it, and no quota counts as this much.
+    pub cores: f64,
+}
+
+fn main() -> ExitCode {
+    if let Some(status) = as_forerun() {
+        return status;
+    }
+    let arguments = match Arguments::of_process() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(2);
+        }
+    };
+    let mut report = Report::new("ahead");
+    let (throttled, cost) = (Asked::AtLeast(80.0), Asked::AtMost(1.0));
+    if !rustix::process::geteuid().is_root() {
+        report.not_measured("ahead-throttled", throttled, "%", "needs root to make control groups");
+        report.not_measured("ahead-cost", cost, "times", "needs root to make control groups");
+        return report.finish(&arguments);
+    }
+    match conditions(&arguments).and_then(|conditions| measure(&conditions)) {
+        Ok((ahead, behind)) => {
+            let saved = 100.0 * (1.0 - ahead.throttled_secs() / behind.throttled_secs());
+            report.promise("ahead-throttled", throttled, saved, "%");
+            report.promise("ahead-cost", cost, ahead.core_secs() / behind.core_secs(), "times");
+            report.finish(&arguments)
+        }
+        Err(error) => {
+            report.not_measured("ahead-throttled", throttled, "%", &format!("{error:#}"));
+            report.not_measured("ahead-cost", cost, "times", &format!("{error:#}"));
+            report.finish(&arguments)
+        }
+    }
+}
+
+fn conditions(arguments: &Arguments) -> Result<Conditions> {
+    let quick = arguments.quick;
+    let seconds = |name: &str, otherwise: f64| arguments.setting(name, otherwise).map(Duration::from_secs_f64);
+    Ok(Conditions {
+        day: seconds("day", if quick { 30.0 } else { 60.0 })?,
+        warm: arguments.setting("warm", if quick { 1 } else { 4 })?,
+        days: arguments.setting("days", if quick { 1 } else { 5 })?,
+        window: seconds("window", 5.0)?.into(),
+        sample: seconds("sample", 0.5)?.into(),
+        tail: arguments.setting("tail", 0.01)?,
+        head_room: arguments.setting("head_room", 0.0)?,
+        burst: arguments.setting("burst", 0)?,
+        seed: arguments.setting("seed", 1)?,
+        cores: std::thread::available_parallelism().context("how many cores are there?")?.get() as f64,
+    })
+}
+
+/// Runs both lanes; what each counted over the days that count.
+fn measure(conditions: &Conditions) -> Result<(Counted, Counted)> {
+    let layout = Layout::detect(&Roots::host());
+    let mut ahead = Lane::start(&layout, "ahead", conditions, Forerun::new(conditions))?;
+    let mut behind = Lane::start(&layout, "behind", conditions, Reactive::new(conditions))?;
+    let (mut ahead_total, mut behind_total) = (Counted::default(), Counted::default());
+    let start = Instant::now();
+    let mut tick = 0;
+    for day in 1..=conditions.warm + conditions.days {
+        while start.elapsed() < conditions.day * day {
+            tick += 1;
+            let next = start + Duration::from(conditions.sample) * tick;
+            std::thread::sleep(next.saturating_duration_since(Instant::now()));
+            let (now, wall) = (Moment::after_start(start.elapsed().into()), wall_now());
+            ahead.step(now, wall)?;
+            behind.step(now, wall)?;
+        }
+        let (ahead_day, behind_day) = (ahead.count(), behind.count());
+        let margin = behind.controller.margin();
+        behind.controller.spend(ahead_day.core_secs() * IN_ITS_FAVOUR);
+        let counts = day > conditions.warm;
+        eprintln!("day {day}{}: reactive margin {:.0} %", if counts { "" } else { " (warm-up)" }, 100.0 * margin);
+        eprintln!("  forerun   {ahead_day}\n  reactive  {behind_day}");
+        if counts {
+            ahead_total.add(&ahead_day);
+            behind_total.add(&behind_day);
+        }
+    }
+    eprintln!("in all\n  forerun   {ahead_total}\n  reactive  {behind_total}");
+    eprintln!("  forerun's decisions: {}", ahead.controller.summary());
+    Ok((ahead_total, behind_total))
+}
+
+fn wall_now() -> WallTime {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    WallTime::from_unix_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
