@@ -51,9 +51,13 @@ impl Bank {
         self.free.push(row);
     }
 
-    /// The input of a row, to be written.
-    pub fn input(&mut self, row: u32) -> Option<&mut [f32; FEATURES]> {
-        self.inputs.get_mut(row as usize * FEATURES..)?.first_chunk_mut()
+    /// Writes the inputs of rows; rows that are not named keep theirs.
+    pub fn write(&mut self, inputs: &[(u32, [f32; FEATURES])]) {
+        for (row, input) in inputs {
+            if let Some(held) = self.inputs.get_mut(*row as usize * FEATURES..).and_then(|rest| rest.first_chunk_mut()) {
+                *held = *input;
+            }
+        }
     }
 
     /// Steps all rows once.

@@ -24,6 +24,8 @@ use crate::watch::Watch;
 
 /// More targets than this are refused: a bound on memory, not a figure of speed.
 const TARGETS_MAX: usize = 1_000_000;
+/// Room for this many decisions is kept from one step to the next.
+const DECISIONS_KEPT: usize = 4_096;
 /// Below this many targets one core does it.
 const PARALLEL_FROM: usize = 512;
 
@@ -81,6 +83,9 @@ impl Engine {
 
     /// Takes in one observation at `now`, which must not go back, and returns what was decided because of it.
     pub fn step(&mut self, now: Moment, observation: &Observation) -> &[Decision] {
+        if self.decisions.capacity() > DECISIONS_KEPT {
+            self.decisions = Vec::new();
+        }
         self.decisions.clear();
         match observation {
             Observation::TargetAppeared { target, spec } => self.appear(*target, Box::new(Target::new(spec.clone(), &self.settings))),
@@ -264,7 +269,7 @@ impl Engine {
 
     /// What the load planner sees of the window that starts now.
     pub(crate) fn view(&self, now: Moment) -> WindowView<'_> {
-        WindowView { now, start: self.wall, settings: &self.settings, schemes: &self.schemes, announcements: &self.announcements }
+        WindowView { now, start: self.wall, settings: &self.settings, schemes: &self.schemes, announcements: &self.announcements, capacity: self.capacity }
     }
 
     /// The targets, by ordinal.

@@ -1,7 +1,7 @@
 //! What the engine keeps of one target.
 
 use model::{Bytes, METRICS, Metric, Moment, Pressure, Resource, TargetSample, TargetSpec};
-use predict::{Scheme, Series, Slot};
+use predict::{Scheme, Series};
 
 use crate::knob::{Knob, metric_of};
 use crate::settings::Settings;
@@ -117,8 +117,8 @@ impl Target {
         self.newest[metric.index()].map(|(seen_at, _)| seen_at)
     }
 
-    /// Closes the window of every series, and learns from its throttling how bursty the target is.
-    pub fn close(&mut self, schemes: &Schemes, slot: Slot, tail: f32) {
+    /// Learns from the throttling of the window that ended how bursty the target is.
+    pub fn learn_burstiness(&mut self, tail: f32) {
         let (throttled, samples) = std::mem::take(&mut self.throttled_open);
         let throttled = throttled / samples.max(1) as f32;
         self.burstiness = if throttled > tail {
@@ -126,11 +126,11 @@ impl Target {
         } else {
             1.0 + BURSTINESS_KEEP * (self.burstiness - 1.0)
         };
-        for metric in METRICS {
-            if let Some(series) = &mut self.series[metric.index()] {
-                series.close(schemes.of(metric), slot, tail);
-            }
-        }
+    }
+
+    /// A quota hurt at once: its bursts stand further above the mean than was known.
+    pub fn learn_burst(&mut self) {
+        self.burstiness = (self.burstiness * 2.0).min(BURSTINESS_MAX);
     }
 
     /// The series of a metric.

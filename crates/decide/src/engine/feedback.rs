@@ -94,6 +94,11 @@ impl Engine {
             if watch.hurt(target, &self.settings.rails) && !in_flight {
                 // By itself forerun touches nothing while it may not act.
                 if self.mode_of(ordinal) == Mode::Act {
+                    if watch.action.resource() == Resource::CpuQuota
+                        && let Some(target) = self.target_mut(ordinal)
+                    {
+                        target.learn_burst();
+                    }
                     self.restore(now, ordinal, watch.ticket, watch.action, Trigger::HurtAfter(watch.ticket));
                 }
             } else if now < watch.until {

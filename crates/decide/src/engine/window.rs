@@ -1,108 +1,80 @@
 //! The turn of a window: learn what the last one showed, forecast the next, plan every knob.
+//!
+//! The series of all targets do not fit into any cache, so each pass over them costs as much as the arithmetic: a target is
+//! closed, forecast and planned in one go. With a model there are two passes, before and after the model's step.
 
-use model::Wait;
+use model::{METRICS, Wait};
+use predict::recurrent::FEATURES;
 
 use super::*;
 use crate::load::{Offer, Plan, answer, look};
 
+type Slots = [Option<Box<Target>>];
+
+/// A row of the bank and its new input.
+type Input = (u32, [f32; FEATURES]);
+
+/// What is fixed for one turn.
+struct Turn<'a> {
+    view: WindowView<'a>,
+    bank: &'a Bank,
+    /// The window that ended, and the one that begins.
+    ended: Slot,
+    begins: Slot,
+}
+
 impl Engine {
     pub(super) fn turn_window(&mut self, now: Moment, wall: WallTime) {
         self.put_off.clear();
-        self.close_windows(wall);
+        self.learn_announcements(wall);
+        // The targets are taken out so that the turn may borrow the rest of the engine while each is written to.
+        let mut targets = std::mem::take(&mut self.targets);
         if self.bank.is_loaded() {
-            self.step_bank(wall);
-        }
-        self.prepare_windows(wall);
-        let offers = self.look_at_all(now);
-        self.arbitrate(now, offers);
-    }
-
-    fn close_windows(&mut self, wall: WallTime) {
-        let (settings, schemes) = (&self.settings, &self.schemes);
-        let window = settings.load.window;
-        let slot = Slot::of(wall.minus(window), window);
-        let close = |target: &mut Option<Box<Target>>| {
-            if let Some(target) = target.as_deref_mut() {
-                let tail = settings.load.tier(target.spec.tier).tail;
-                target.close(schemes, slot, tail);
-            }
-        };
-        if !self.announcements.is_empty() {
-            let targets = &self.targets;
-            self.announcements.learn(wall, window, |ordinal, metric| {
-                targets.get(ordinal.0 as usize)?.as_deref()?.series(metric).map(predict::Series::open_peak)
-            });
-        }
-        if self.targets.len() < PARALLEL_FROM {
-            self.targets.iter_mut().for_each(close);
+            self.assign_rows(&mut targets);
+            let turn = self.turn(now, wall);
+            let inputs = over_all(&mut targets, |_, target, inputs| turn.close(target, inputs));
+            self.bank.write(&inputs);
+            self.bank.step();
+            let turn = self.turn(now, wall);
+            let offers = over_all(&mut targets, |ordinal, target, offers| turn.plan(ordinal, target, offers));
+            self.targets = targets;
+            self.arbitrate(now, offers);
         } else {
-            self.targets.par_iter_mut().with_min_len(64).for_each(close);
+            let turn = self.turn(now, wall);
+            let offers = over_all(&mut targets, |ordinal, target, offers| {
+                turn.close(target, &mut Vec::new());
+                turn.plan(ordinal, target, offers);
+            });
+            self.targets = targets;
+            self.arbitrate(now, offers);
         }
     }
 
-    fn step_bank(&mut self, wall: WallTime) {
-        for target in self.targets.iter_mut().flatten() {
-            for metric in model::METRICS {
-                let Some(series) = &mut target.series[metric.index()] else { continue };
-                let row = &mut target.rows[metric.index()];
-                if *row == NO_ROW {
+    fn turn(&self, now: Moment, wall: WallTime) -> Turn<'_> {
+        let window = self.settings.load.window;
+        let (ended, begins) = (Slot::of(wall.minus(window), window), Slot::of(wall, window));
+        Turn { view: self.view(now), bank: &self.bank, ended, begins }
+    }
+
+    fn learn_announcements(&mut self, wall: WallTime) {
+        if self.announcements.is_empty() {
+            return;
+        }
+        let targets = &self.targets;
+        self.announcements.learn(wall, self.settings.load.window, |ordinal, metric| {
+            targets.get(ordinal.0 as usize)?.as_deref()?.series(metric).map(predict::Series::open_peak)
+        });
+    }
+
+    /// Gives every series its row in the bank, in the order of ordinals.
+    fn assign_rows(&mut self, targets: &mut Slots) {
+        for target in targets.iter_mut().flatten() {
+            for (series, row) in target.series.iter().zip(&mut target.rows) {
+                if series.is_some() && *row == NO_ROW {
                     *row = self.bank.take_row();
                 }
-                if let Some(input) = self.bank.input(*row) {
-                    series.recurrent_input(self.schemes.of(metric), wall, input);
-                }
             }
         }
-        self.bank.step();
-    }
-
-    fn prepare_windows(&mut self, wall: WallTime) {
-        let (settings, schemes, bank) = (&self.settings, &self.schemes, &self.bank);
-        let slot = Slot::of(wall, settings.load.window);
-        let prepare = |target: &mut Option<Box<Target>>| {
-            let Some(target) = target.as_deref_mut() else { return };
-            let tail = settings.load.tier(target.spec.tier).tail;
-            for metric in model::METRICS {
-                if let Some(series) = &mut target.series[metric.index()] {
-                    series.prepare(schemes.of(metric), slot, tail, bank.output(target.rows[metric.index()]));
-                }
-            }
-        };
-        if self.targets.len() < PARALLEL_FROM {
-            self.targets.iter_mut().for_each(prepare);
-        } else {
-            self.targets.par_iter_mut().with_min_len(64).for_each(prepare);
-        }
-    }
-
-    /// Asks the planner about every knob; what it waits for is noted on the knob.
-    fn look_at_all(&mut self, now: Moment) -> Vec<Offer> {
-        // The targets are taken out so that the view may borrow the rest of the engine while each is written to.
-        let mut targets = std::mem::take(&mut self.targets);
-        let view = self.view(now);
-        let look_at = |(place, target): (usize, &mut Option<Box<Target>>), offers: &mut Vec<Offer>| {
-            let Some(target) = target.as_deref_mut() else { return };
-            for knob in 0..target.knobs.len() {
-                look_at_knob(&view, Ordinal(place as u32), target, knob, offers);
-            }
-        };
-        let mut offers = Vec::new();
-        if targets.len() < PARALLEL_FROM {
-            targets.iter_mut().enumerate().for_each(|pair| look_at(pair, &mut offers));
-        } else {
-            let parts: Vec<Vec<Offer>> = targets
-                .par_iter_mut()
-                .enumerate()
-                .with_min_len(256)
-                .fold(Vec::new, |mut offers, pair| {
-                    look_at(pair, &mut offers);
-                    offers
-                })
-                .collect();
-            offers = parts.into_iter().flatten().collect();
-        }
-        self.targets = targets;
-        offers
     }
 
     /// Looks again at what was put off, as far as the budget goes. A release counts once per window, unless it was put off.
@@ -129,6 +101,65 @@ impl Engine {
         found.retain(|offer| !offers.iter().any(|other| (other.target, other.knob) == (offer.target, offer.knob)));
         offers.extend(found);
     }
+}
+
+impl Turn<'_> {
+    /// Closes the window of every series, and says what the model is to see of it.
+    fn close(&self, target: &mut Target, inputs: &mut Vec<Input>) {
+        let tail = self.view.settings.load.tier(target.spec.tier).tail;
+        target.learn_burstiness(tail);
+        for metric in METRICS {
+            let Some(series) = &mut target.series[metric.index()] else { continue };
+            let scheme = self.view.schemes.of(metric);
+            series.close(scheme, self.ended, tail);
+            let row = target.rows[metric.index()];
+            if self.bank.is_loaded() && row != NO_ROW {
+                let mut input = [0.0; FEATURES];
+                series.recurrent_input(scheme, self.view.start, &mut input);
+                inputs.push((row, input));
+            }
+        }
+    }
+
+    /// Forecasts the window that begins, and asks the planner about every knob.
+    fn plan(&self, ordinal: Ordinal, target: &mut Target, offers: &mut Vec<Offer>) {
+        let tail = self.view.settings.load.tier(target.spec.tier).tail;
+        for metric in METRICS {
+            if let Some(series) = &mut target.series[metric.index()] {
+                let output = self.bank.output(target.rows[metric.index()]);
+                series.prepare(self.view.schemes.of(metric), self.begins, tail, output);
+            }
+        }
+        for knob in 0..target.knobs.len() {
+            look_at_knob(&self.view, ordinal, target, knob, offers);
+        }
+    }
+}
+
+/// Does `work` to every target, on all cores when there are many; what it collects is in the order of ordinals.
+fn over_all<T: Send>(targets: &mut Slots, work: impl Fn(Ordinal, &mut Target, &mut Vec<T>) + Sync) -> Vec<T> {
+    let do_one = |(place, target): (usize, &mut Option<Box<Target>>), found: &mut Vec<T>| {
+        if let Some(target) = target.as_deref_mut() {
+            work(Ordinal(place as u32), target, found);
+        }
+    };
+    let mut found = Vec::new();
+    if targets.len() < PARALLEL_FROM {
+        targets.iter_mut().enumerate().for_each(|pair| do_one(pair, &mut found));
+        return found;
+    }
+    let parts: Vec<Vec<T>> = targets
+        .par_iter_mut()
+        .enumerate()
+        .with_min_len(256)
+        .fold(Vec::new, |mut found, pair| {
+            do_one(pair, &mut found);
+            found
+        })
+        .collect();
+    found.reserve_exact(parts.iter().map(Vec::len).sum());
+    parts.into_iter().for_each(|part| found.extend(part));
+    found
 }
 
 /// At most so many targets are looked at again with one round of samples.

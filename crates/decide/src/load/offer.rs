@@ -1,6 +1,6 @@
 //! What one knob of one target should hold in the coming window.
 
-use model::{Because, Bounds, Cap, Forecast, Metric, Moment, OfferFigures, Ordinal, Resource, Setting, Span, Tier, Trigger, Wait, WallTime};
+use model::{Because, Bounds, Cap, Capacity, Metric, Moment, OfferFigures, Ordinal, Resource, Setting, Span, Tier, Trigger, Wait, WallTime};
 use predict::{Series, Trust};
 
 use crate::announcements::Announcements;
@@ -21,6 +21,8 @@ pub struct WindowView<'a> {
     pub schemes: &'a Schemes,
     /// What was announced.
     pub announcements: &'a Announcements,
+    /// What the host has, where that is known: no quota is worth more than all of its cores.
+    pub capacity: Option<Capacity>,
 }
 
 /// A change of one knob that the planner would like.
@@ -65,9 +67,7 @@ struct Want {
     units: u64,
     amount: f32,
     trigger: Trigger,
-    forecast: Option<Forecast>,
-    level: f32,
-    margin: f32,
+    limit: f32,
     in_use: f32,
     caps: Vec<Cap>,
 }
@@ -118,27 +118,9 @@ fn wanted(view: &WindowView<'_>, ordinal: Ordinal, target: &Target, resource: Re
     {
         (amount, trigger) = (expected, Trigger::Announced(id));
     }
-    let forecast = series.forecast(view.schemes.of(metric));
-    let asked = 1.0 - series.asked(tier.tail);
-    let margin = forecast.map_or(0.0, |forecast| limit - forecast.quantile(1.0 - tier.tail));
-    Ok(fit(view, target, resource, amount, trigger, forecast, asked, margin))
-}
-
-/// Fits an amount between the target's bounds and above present use.
-#[expect(clippy::too_many_arguments, reason = "the parts of one want, gathered by the only caller")]
-fn fit(
-    view: &WindowView<'_>,
-    target: &Target,
-    resource: Resource,
-    amount: f32,
-    trigger: Trigger,
-    forecast: Option<Forecast>,
-    level: f32,
-    margin: f32,
-) -> Want {
     let in_use = target.in_use(resource).unwrap_or(0.0);
     let (units, caps) = within_rails(&view.settings.rails, target, resource, in_use, to_units(resource, amount));
-    Want { units, amount, trigger, forecast, level, margin, in_use, caps }
+    Ok(Want { units, amount, trigger, limit, in_use, caps })
 }
 
 /// The amount between the target's bounds and above use; use wins over bounds.
@@ -215,6 +197,11 @@ fn offer(view: &WindowView<'_>, ordinal: Ordinal, target: &Target, place: usize,
     let lower = from.is_some_and(|from| to < from);
     let trigger = if lower && want.trigger == Trigger::Predicted { Trigger::Released } else { want.trigger };
     let metric = metric_of(resource).unwrap_or(Metric::Cpu);
+    let series = target.series(metric);
+    // Only offers pay for the whole distribution.
+    let forecast = series.and_then(|series| series.forecast(view.schemes.of(metric)));
+    let level = series.map_or(0.0, |series| 1.0 - series.asked(tier.tail));
+    let margin = forecast.map_or(0.0, |forecast| want.limit - forecast.quantile(1.0 - tier.tail));
     Offer {
         target: ordinal,
         tier: target.spec.tier,
@@ -225,11 +212,11 @@ fn offer(view: &WindowView<'_>, ordinal: Ordinal, target: &Target, place: usize,
         because: Because {
             trigger,
             metric,
-            forecast: want.forecast,
-            level: want.level,
-            margin: want.margin,
+            forecast,
+            level,
+            margin,
             in_use: want.in_use,
-            figures: figures(target.series(metric), tier, view.settings.load.window, resource, from, to),
+            figures: figures(series, tier, view.settings.load.window, resource, from, to),
             wanted: want.amount,
             caps: want.caps,
         },
