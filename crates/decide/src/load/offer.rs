@@ -118,6 +118,9 @@ fn wanted(view: &WindowView<'_>, ordinal: Ordinal, target: &Target, resource: Re
     {
         (amount, trigger) = (expected, Trigger::Announced(id));
     }
+    if let Some(capacity) = view.capacity.filter(|_| resource == Resource::CpuQuota) {
+        amount = amount.min(capacity.cpu.0 as f32 / 1_000.0);
+    }
     let in_use = target.in_use(resource).unwrap_or(0.0);
     let (units, caps) = within_rails(&view.settings.rails, target, resource, in_use, to_units(resource, amount));
     Ok(Want { units, amount, trigger, limit, in_use, caps })
