@@ -9,6 +9,6 @@ pub mod config;
 pub mod daemon;
 pub mod doctor;
 pub mod examples;
-pub mod render;
 pub mod import;
+pub mod render;
 pub mod replay;
