@@ -54,6 +54,16 @@ impl Group {
         })
     }
 
+    /// Gives the group, which lies directly below the root, a hundred times the usual weight: what else runs on this host then
+    /// takes little from what is measured in it.
+    pub fn put_first(&self) {
+        // Only one of the two files is there.
+        for leaf in &self.leaves {
+            let _ = fs::write(leaf.join("cpu.shares"), "102400");
+            let _ = fs::write(leaf.join("cpu.weight"), "10000");
+        }
+    }
+
     /// The group's name as a target.
     pub fn id(&self) -> String {
         format!("cgroup:/{}", self.path)

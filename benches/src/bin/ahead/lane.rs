@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use act::{Actuator, Config};
 use anyhow::{Context, Result};
@@ -58,7 +58,7 @@ struct Program {
     group: Group,
 }
 
-/// See the module.
+/// See the module. Its clock begins with it.
 pub struct Lane<C> {
     /// Who sets the quotas.
     pub controller: C,
@@ -66,6 +66,7 @@ pub struct Lane<C> {
     sampler: Sampler,
     actuator: Actuator,
     cores: f64,
+    began: Instant,
     last: Option<Moment>,
 }
 
@@ -86,8 +87,7 @@ impl<C: Controller> Lane<C> {
     ///
     /// # Errors
     /// When groups, sampler, actuator or programs cannot be had.
-    pub fn start(layout: &Layout, name: &str, conditions: &Conditions, mut controller: C) -> Result<Lane<C>> {
-        let base = format!("forerun-bench-{}/{name}", std::process::id());
+    pub fn start(layout: &Layout, base: &str, conditions: &Conditions, mut controller: C) -> Result<Lane<C>> {
         let mut sampler = Sampler::new(layout.clone(), Roots::host());
         let include = vec![Glob::new(&format!("/{base}/*"))];
         sampler.select(Selectors { services: false, containers: false, include, ..Selectors::default() });
@@ -111,14 +111,15 @@ impl<C: Controller> Lane<C> {
             programs.insert(ordinal, Program { kind, id: spec.id, allotted: 0.0, before, running, group });
         }
         anyhow::ensure!(groups.is_empty(), "the sampler does not see {:?}", groups.keys());
-        Ok(Lane { controller, programs, sampler, actuator, cores: conditions.cores, last: None })
+        Ok(Lane { controller, programs, sampler, actuator, cores: conditions.cores, began: Instant::now(), last: None })
     }
 
     /// Measures, and lets the controller set what it wants.
     ///
     /// # Errors
     /// When a program has ended.
-    pub fn step(&mut self, now: Moment, wall: WallTime) -> Result<()> {
+    pub fn step(&mut self, wall: WallTime) -> Result<()> {
+        let now = Moment::after_start(self.began.elapsed().into());
         let passed = self.last.map_or(0.0, |last| now.since(last).as_secs_f64());
         self.last = Some(now);
         for program in self.programs.values_mut() {
@@ -144,6 +145,11 @@ impl<C: Controller> Lane<C> {
             changes = following;
         }
         Ok(())
+    }
+
+    /// How many of its days are over.
+    pub fn days(&self, length: Duration) -> u32 {
+        (self.began.elapsed().as_secs_f64() / length.as_secs_f64()) as u32
     }
 
     /// What was counted since the last time.

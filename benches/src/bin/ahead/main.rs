@@ -4,7 +4,8 @@
 //!
 //! The margin decides what the reactive lane costs, so it is chosen to cost as much: after every day it becomes the one that
 //! would have allocated as many core-seconds as forerun did on that day, and a little more. Compared is what the kernel counts:
-//! time in which tasks were held back by their quota, over the days after the warm-up.
+//! time in which tasks were held back by their quota, over the days after the warm-up. The reactive lane begins half a day
+//! later, so that the peaks of the two do not fall together, and both have a hundred times the weight of whatever else runs.
 //!
 //! Settings, as NAME=VALUE: `day` (length of the service's day in seconds), `warm` and `days` (days before and while it is
 //! measured), `window` and `sample` (seconds), `tail`, `head_room`, `burst` (share of a quota that may be saved up), `seed`.
@@ -17,10 +18,10 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use benches::{Arguments, Asked, Report, as_forerun};
+use benches::{Arguments, Asked, Group, Report, as_forerun};
 use collect::Roots;
 use collect::layout::Layout;
-use model::{Moment, Span, WallTime};
+use model::{Span, WallTime};
 
 use controller::{Forerun, Reactive};
 use lane::{Counted, Lane};
@@ -106,32 +107,46 @@ fn conditions(arguments: &Arguments) -> Result<Conditions> {
 /// Runs both lanes; what each counted over the days that count.
 fn measure(conditions: &Conditions) -> Result<(Counted, Counted)> {
     let layout = Layout::detect(&Roots::host());
-    let mut ahead = Lane::start(&layout, "ahead", conditions, Forerun::new(conditions))?;
-    let mut behind = Lane::start(&layout, "behind", conditions, Reactive::new(conditions))?;
-    let (mut ahead_total, mut behind_total) = (Counted::default(), Counted::default());
+    let base = format!("forerun-bench-{}", std::process::id());
+    let first = Group::make(&layout, &base).context("cannot make a group")?;
+    first.put_first();
+    let mut ahead = Lane::start(&layout, &format!("{base}/ahead"), conditions, Forerun::new(conditions))?;
+    let mut behind: Option<Lane<Reactive>> = None;
+    let mut days: (Vec<Counted>, Vec<Counted>) = Default::default();
+    let all = conditions.warm + conditions.days;
     let start = Instant::now();
-    let mut tick = 0;
-    for day in 1..=conditions.warm + conditions.days {
-        while start.elapsed() < conditions.day * day {
-            tick += 1;
-            let next = start + Duration::from(conditions.sample) * tick;
-            std::thread::sleep(next.saturating_duration_since(Instant::now()));
-            let (now, wall) = (Moment::after_start(start.elapsed().into()), wall_now());
-            ahead.step(now, wall)?;
-            behind.step(now, wall)?;
+    for tick in 1.. {
+        let next = start + Duration::from(conditions.sample) * tick;
+        std::thread::sleep(next.saturating_duration_since(Instant::now()));
+        ahead.step(wall_now())?;
+        if ahead.days(conditions.day) as usize > days.0.len() {
+            days.0.push(ahead.count());
         }
-        let (ahead_day, behind_day) = (ahead.count(), behind.count());
-        let margin = behind.controller.margin();
-        behind.controller.spend(ahead_day.core_secs() * IN_ITS_FAVOUR);
-        let counts = day > conditions.warm;
-        eprintln!("day {day}{}: reactive margin {:.0} %", if counts { "" } else { " (warm-up)" }, 100.0 * margin);
-        eprintln!("  forerun   {ahead_day}\n  reactive  {behind_day}");
-        if counts {
-            ahead_total.add(&ahead_day);
-            behind_total.add(&behind_day);
+        let Some(behind) = &mut behind else {
+            if start.elapsed() >= conditions.day / 2 {
+                behind = Some(Lane::start(&layout, &format!("{base}/behind"), conditions, Reactive::new(conditions))?);
+            }
+            continue;
+        };
+        behind.step(wall_now())?;
+        if behind.days(conditions.day) as usize > days.1.len() {
+            let (day, counted) = (days.1.len(), behind.count());
+            eprintln!("day {}: reactive margin {:.0} %", day + 1, 100.0 * behind.controller.margin());
+            eprintln!("  forerun   {}\n  reactive  {counted}", days.0[day]);
+            behind.controller.spend(days.0[day].core_secs() * IN_ITS_FAVOUR);
+            days.1.push(counted);
+        }
+        if days.1.len() == all as usize {
+            break;
         }
     }
-    eprintln!("in all\n  forerun   {ahead_total}\n  reactive  {behind_total}");
+    let sum = |days: &[Counted]| {
+        let mut total = Counted::default();
+        days.iter().skip(conditions.warm as usize).take(conditions.days as usize).for_each(|day| total.add(day));
+        total
+    };
+    let (ahead_total, behind_total) = (sum(&days.0), sum(&days.1));
+    eprintln!("the last {} days\n  forerun   {ahead_total}\n  reactive  {behind_total}", conditions.days);
     eprintln!("  forerun's decisions: {}", ahead.controller.summary());
     Ok((ahead_total, behind_total))
 }

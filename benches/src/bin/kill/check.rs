@@ -151,7 +151,8 @@ impl Checker {
     fn ledger(&mut self, kill: u32, programs: &[Program], store: &Store) -> Result<()> {
         let unfinished = store.unfinished()?;
         self.under_way += unfinished.len();
-        for entry in unfinished.iter().filter(|entry| entry.decision.ticket.0 <= self.newest) {
+        let newest = self.newest;
+        for entry in unfinished.iter().filter(|entry| entry.decision.ticket.0 <= newest) {
             self.fault(kill, "a decision of an earlier run is still under way", &format!("{:?}", entry.decision.ticket));
         }
         let under_way = |target: &TargetId, resource| {

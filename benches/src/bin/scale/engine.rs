@@ -143,7 +143,7 @@ fn now(step: u64) -> Moment {
 /// When this process's own memory cannot be read.
 pub fn measure(arguments: &Arguments, report: &mut Report) -> Result<()> {
     let targets: u32 = arguments.setting("targets", if arguments.quick { 5_000 } else { 100_000 })?;
-    let warm: u64 = arguments.setting("windows", if arguments.quick { 5 } else { 14 })?;
+    let warm: u64 = arguments.setting("windows", if arguments.quick { 5 } else { 30 })?;
     let mut fleet = Fleet::new(targets);
     fleet.samples.resize(targets as usize, TargetSample::new(Ordinal(0)));
     let before = resident_bytes()?;
