@@ -61,9 +61,8 @@ impl<const N: usize, const T: usize> RecursiveLeastSquares<N, T> {
         let mut sound = true;
         for row in 0..N {
             let scaled = gain[row] / divisor;
-            for column in row..N {
-                let entry = &mut self.inverse[at + column - row];
-                *entry = (*entry - scaled * gain[column]) / keep;
+            for (entry, gain) in self.inverse[at..].iter_mut().zip(&gain[row..]) {
+                *entry = (*entry - scaled * gain) / keep;
             }
             sound &= self.inverse[at] > 0.0;
             trace += self.inverse[at];

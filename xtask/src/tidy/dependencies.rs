@@ -28,7 +28,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
 
 /// Crates that wire all the others.
 const ANY: &[&str] =
-    &["model", "predict", "learn", "decide", "collect", "store", "act", "sandbox", "serve", "sim", "benches"];
+    &["model", "predict", "learn", "decide", "collect", "store", "act", "sandbox", "serve", "sim", "benches", "forerun"];
 
 /// Crates whose results depend on their arguments alone; what they test with must be as pure.
 const PURE: [&str; 5] = ["model", "predict", "learn", "decide", "sim"];
