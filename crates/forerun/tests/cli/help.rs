@@ -17,7 +17,7 @@ fn every_command_has_help() {
         assert!(output.status.success() && output.stderr.is_empty(), "{command:?}: {said}");
         assert!(said.contains("Usage: forerun") && said.contains("--json"), "{command:?}: {said}");
         let first = said.lines().next().unwrap();
-        assert!(first.len() > 20 && first.ends_with(['.', ':']), "{command:?} does not say what it does: {first}");
+        assert!(first.len() > 20 && !first.starts_with("Usage"), "{command:?} does not say what it does: {first}");
     }
 }
 

@@ -16,9 +16,8 @@ fn host_a_damaged_database_is_set_aside_and_named() {
     let up = Plan::again(folder).start();
     let log = up.log();
     let line = log.lines().find(|line| line.contains("damaged")).unwrap_or_else(|| panic!("the log names no damage: {log}"));
-    let aside: Vec<_> = std::fs::read_dir(up.folder.path().join("state")).unwrap().flatten().collect();
-    let aside = aside.iter().find(|entry| entry.file_name().to_string_lossy().contains("damaged")).expect("the file is set aside");
-    assert!(line.contains(aside.path().to_str().unwrap()), "{line}");
+    let aside = database.with_extension("db.damaged-1");
+    assert!(aside.exists() && line.contains(aside.to_str().unwrap()), "{line}");
     assert_eq!(up.get("/v1/status")["kill_switch"], false);
 }
 

@@ -97,13 +97,10 @@ fn host_remote_write_comes_back_as_history() {
         return;
     }
     let path = format!("forerun/test-write-{}", std::process::id());
-    let Some(_group) = Group::new(&path) else { return skipped("cannot make a control group") };
-    let up = Plan::new().settings("[load]\nwindow = \"10m\"\n").start();
     let id = format!("cgroup:/{path}");
-    let found = within(15, || (up.ask("GET", &format!("/v1/targets/{}", encoded(&id)), None).0 == 200).then_some(()));
-    assert!(found.is_some(), "the group is not watched: {}", up.log());
+    let up = Plan::new().start();
 
-    // An hour ago, on whole minutes, when the daemon had measured nothing yet.
+    // An hour ago, on whole minutes: the past of a group that is yet to come.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
     let start = (now - 3_600) / 60 * 60;
     let samples: Vec<(i64, f64)> = (0..10).map(|minute| ((start + minute * 60) * 1_000, 1e8 + 1e6 * minute as f64)).collect();
@@ -111,6 +108,9 @@ fn host_remote_write_comes_back_as_history() {
     let (status, answer) = write(&up, &snappy(&body));
     assert!(status == 200 || status == 204, "{status}: {answer}");
 
+    let Some(_group) = Group::new(&path) else { return skipped("cannot make a control group") };
+    let found = within(15, || (up.ask("GET", &format!("/v1/targets/{}", encoded(&id)), None).0 == 200).then_some(()));
+    assert!(found.is_some(), "the group is not watched: {}", up.log());
     let query = format!("metric=mem&from={start}&to={}&step_seconds=60", start + 600);
     let series = up.get(&format!("/v1/targets/{}/series?{query}", encoded(&id)));
     let kept: Vec<f64> = series["in_use"].as_array().unwrap().iter().filter_map(serde_json::Value::as_f64).collect();
