@@ -77,8 +77,8 @@ fn run(arguments: &Arguments) -> Result<BTreeMap<String, u32>> {
     let settings = settings(&base);
     let mut checker = Checker::new(folder.path());
     for kill in 1..=kills {
-        // The first life is long enough to learn and to set every limit.
-        let length = if kill == 1 { 20.0 } else { chance.between(0.2, longest) };
+        // The first life is long enough to learn (three windows) and to set every limit.
+        let length = if kill == 1 { 36.0 } else { chance.between(0.2, longest) };
         let lived = life::live(folder.path(), &settings, &programs, kill, Duration::from_secs_f64(length), &mut chance);
         let told = lived.with_context(|| format!("life {kill}"))?;
         checker.after_kill(kill, &told, &programs)?;
