@@ -221,9 +221,11 @@ impl DecayingHistogram {
         }
         let offset = usize::from(self.offset);
         if bucket < offset {
+            self.weights.reserve_exact(offset - bucket);
             self.weights.splice(0..0, std::iter::repeat_n(0.0, offset - bucket));
             self.offset = bucket as u16;
         } else if bucket - offset >= self.weights.len() {
+            self.weights.reserve_exact(bucket - offset + 1 - self.weights.len());
             self.weights.resize(bucket - offset + 1, 0.0);
         }
         &mut self.weights[bucket - usize::from(self.offset)]

@@ -5,6 +5,8 @@
 //! Laplace shape so that the first day is not blind. The quantile inside a bucket is interpolated. (The split conformal
 //! quantile of normalised residuals: Lei et al., Distribution-Free Predictive Inference for Regression, 2018, section 5.2.)
 
+use std::sync::LazyLock;
+
 const BUCKETS: usize = 40;
 /// Width of a bucket in `asinh` of the residual.
 const WIDTH: f32 = 0.2;
@@ -20,8 +22,17 @@ pub struct ResidualHistogram {
     total: f32,
 }
 
+/// What every histogram starts from: worked out once.
+static PRIOR: LazyLock<ResidualHistogram> = LazyLock::new(ResidualHistogram::prior);
+
 impl Default for ResidualHistogram {
     fn default() -> Self {
+        PRIOR.clone()
+    }
+}
+
+impl ResidualHistogram {
+    fn prior() -> Self {
         let mut weights = [0.0; BUCKETS];
         for (bucket, weight) in weights.iter_mut().enumerate() {
             let start = laplace_below((FIRST + WIDTH * bucket as f32).sinh());

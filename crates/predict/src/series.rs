@@ -126,7 +126,6 @@ pub struct Series {
     prepared: Prepared,
     control: LevelControl,
     recurrent: Option<Box<Recurrent>>,
-    quantiles: [f32; LEVELS.len()],
     coverage: f32,
     windows: u32,
 }
@@ -150,7 +149,6 @@ impl Series {
             prepared: Prepared::default(),
             control: LevelControl::default(),
             recurrent: None,
-            quantiles: [0.0; LEVELS.len()],
             coverage: 1.0,
             windows: 0,
         }
@@ -358,7 +356,6 @@ impl Series {
         let asked = self.control.tail(tail);
         let best = self.active().map(|expert| self.loss[expert as usize]).fold(f32::MAX, f32::min).max(f32::MIN_POSITIVE);
         let lead = PLAIN_LEAD * PLAIN_LEAD_WINDOWS / (PLAIN_LEAD_WINDOWS + self.windows as f32);
-        let mut quantiles = [0.0; LEVELS.len()];
         let (mut used, mut total) = (0.0, 0.0);
         for expert in self.active() {
             let place = expert as usize;
@@ -370,12 +367,9 @@ impl Series {
             let limit = self.amount(expert, asked);
             self.prepared.limit[place] = limit;
             used += weight * limit;
-            let at_levels = self.amounts(expert);
-            quantiles.iter_mut().zip(at_levels).for_each(|(sum, amount)| *sum += weight * amount);
         }
         self.weights.iter_mut().for_each(|weight| *weight /= total);
         self.prepared.used = used / total;
-        self.quantiles = quantiles.map(|sum| sum / total);
     }
 
     fn residuals(&self, expert: Expert) -> &ResidualHistogram {
@@ -419,13 +413,23 @@ impl Series {
     pub fn forecast(&self, scheme: &Scheme) -> Option<Forecast> {
         self.prepared.ready.then(|| Forecast {
             horizon: scheme.window,
-            quantiles: self.quantiles,
+            quantiles: self.quantiles(),
             member: match self.trust() {
                 Trust::Fallback { .. } => Member::Histogram,
                 _ => self.leader(),
             },
             coverage: (self.windows >= WINDOWS_MIN).then_some(self.coverage),
         })
+    }
+
+    /// The blend of the experts at [`LEVELS`], by their residuals so far.
+    fn quantiles(&self) -> [f32; LEVELS.len()] {
+        let mut quantiles = [0.0; LEVELS.len()];
+        for expert in self.active() {
+            let weight = self.weights[expert as usize];
+            quantiles.iter_mut().zip(self.amounts(expert)).for_each(|(sum, amount)| *sum += weight * amount);
+        }
+        quantiles
     }
 
     /// The member with the most weight.
@@ -470,6 +474,16 @@ impl Series {
     /// The newest value of the open window, or of the last one.
     pub fn newest(&self) -> f32 {
         if self.open.count > 0 { self.open.last } else { self.trail.last }
+    }
+
+    /// The highest of the last three windows and the open one; 0 when nothing was seen.
+    pub fn recent_peak(&self) -> f32 {
+        self.trail.peaks.into_iter().fold(self.open.peak, f32::max)
+    }
+
+    /// The highest value so far, what is long ago counting less; 0 when nothing was seen.
+    pub fn crest(&self) -> f32 {
+        self.trail.crest.max(self.open.peak)
     }
 
     /// The peak of the open window so far; 0 when it is empty.

@@ -62,6 +62,9 @@ pub enum Plan {
     Wait(Wait),
 }
 
+/// No more than this many times the highest value ever seen is held.
+const PLAUSIBLE: f32 = 4.0;
+
 /// What is wanted of a knob, before rails.
 struct Want {
     units: u64,
@@ -110,7 +113,14 @@ fn wanted(view: &WindowView<'_>, ordinal: Ordinal, target: &Target, resource: Re
     let limit = series.limit().ok_or(Wait::Learning { have: 0, need: 1 })?;
     let tier = view.settings.load.tier(target.spec.tier);
     let burstiness = if resource == Resource::CpuQuota { target.burstiness } else { 1.0 };
+    // After a leap the far quantiles know no bounds: beyond several times all that was ever seen nothing is held.
+    let limit = limit.min(PLAUSIBLE * series.crest());
     let mut amount = limit * (1.0 + tier.head_room) * burstiness;
+    if resource == Resource::MemoryLimit && view.settings.load.react {
+        // What comes close to its limit is answered at once with a raise: a limit that recent peaks come close to would go up and
+        // down with every wave.
+        amount = amount.max(series.recent_peak() * (1.0 + view.settings.rails.memory_margin));
+    }
     let mut trigger = Trigger::Predicted;
     if !view.announcements.is_empty()
         && let Some((id, expected)) = view.announcements.expected(ordinal, metric, view.start, view.settings.load.window)
@@ -118,8 +128,12 @@ fn wanted(view: &WindowView<'_>, ordinal: Ordinal, target: &Target, resource: Re
     {
         (amount, trigger) = (expected, Trigger::Announced(id));
     }
-    if let Some(capacity) = view.capacity.filter(|_| resource == Resource::CpuQuota) {
-        amount = amount.min(capacity.cpu.0 as f32 / 1_000.0);
+    if let Some(capacity) = view.capacity {
+        amount = match resource {
+            Resource::CpuQuota => amount.min(capacity.cpu.0 as f32 / 1_000.0),
+            Resource::MemoryLimit => amount.min(capacity.memory.0 as f32),
+            _ => amount,
+        };
     }
     let in_use = target.in_use(resource).unwrap_or(0.0);
     let (units, caps) = within_rails(&view.settings.rails, target, resource, in_use, to_units(resource, amount));
