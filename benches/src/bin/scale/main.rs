@@ -3,6 +3,7 @@
 
 mod engine;
 mod noise;
+mod store;
 
 use std::process::ExitCode;
 
@@ -18,6 +19,9 @@ fn main() -> Result<ExitCode> {
     let mut report = Report::new("scale");
     if part != "store" {
         engine::measure(&arguments, &mut report)?;
+    }
+    if part != "engine" {
+        store::measure(&arguments, &mut report)?;
     }
     Ok(report.finish(&arguments))
 }
