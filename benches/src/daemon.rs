@@ -123,7 +123,8 @@ impl Daemon {
         let ticks = |place: usize| fields.get(place).and_then(|text| text.parse::<f64>().ok()).unwrap_or(f64::NAN);
         let cpu_secs = (ticks(11) + ticks(12)) / rustix::param::clock_ticks_per_second() as f64;
         let status = fs::read_to_string(folder.join("status"))?;
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        let resident =
+            status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
         Ok(Use { cpu_secs, resident: resident.unwrap_or(0) * 1_024 })
     }
 
@@ -171,7 +172,10 @@ fn read_answer(bytes: &[u8]) -> Option<(u16, Vec<u8>)> {
     let status = head.split_whitespace().nth(1)?.parse().ok()?;
     let body = &bytes[split + 4..];
     let header = |name: &str| {
-        head.lines().filter_map(|line| line.split_once(':')).find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+        head.lines()
+            .filter_map(|line| line.split_once(':'))
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim())
     };
     if header("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked")) {
         return Some((status, unchunked(body)?));

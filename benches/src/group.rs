@@ -49,9 +49,10 @@ impl Group {
     /// # Errors
     /// When the kernel refuses.
     pub fn join(&self, process: u32) -> io::Result<()> {
-        self.leaves.iter().map(|leaf| leaf.join("cgroup.procs")).try_for_each(|file| {
-            fs::write(&file, process.to_string()).map_err(|error| named(&file, &error))
-        })
+        self.leaves
+            .iter()
+            .map(|leaf| leaf.join("cgroup.procs"))
+            .try_for_each(|file| fs::write(&file, process.to_string()).map_err(|error| named(&file, &error)))
     }
 
     /// Gives the group, which lies directly below the root, a hundred times the usual weight: what else runs on this host then

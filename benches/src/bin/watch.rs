@@ -86,7 +86,10 @@ fn measure(arguments: &Arguments) -> Result<(f64, f64)> {
     let after = daemon.used()?;
     let percent = 100.0 * (after.cpu_secs - before.cpu_secs) / began.elapsed().as_secs_f64();
     let taken = daemon.json("GET", "/v1/status", &serde_json::Value::Null)?["samples_total"].as_u64().unwrap_or(0);
-    eprintln!("{count} groups, {taken} samples taken in all, {} bytes on disk", size_of_folder(&folder.path().join("state")));
+    eprintln!(
+        "{count} groups, {taken} samples taken in all, {} bytes on disk",
+        size_of_folder(&folder.path().join("state"))
+    );
     daemon.end().context("the daemon does not end")?;
     drop(groups);
     Ok((percent, resident as f64 / f64::from(1 << 20)))

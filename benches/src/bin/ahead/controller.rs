@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use decide::{Engine, Settings};
 use model::{
-    Action, Capacity, Limit, Metric, MilliCores, Mode, Moment, Observation, Ordinal, Outcome, Resource, Setting, Span, TargetSample,
-    TargetSpec, WallTime,
+    Action, Capacity, Limit, Metric, MilliCores, Mode, Moment, Observation, Ordinal, Outcome, Permille, Resource, Setting,
+    Span, TargetSample, TargetSpec, WallTime,
 };
 
 use crate::Conditions;
@@ -32,6 +32,7 @@ impl Forerun {
             tier.tail = conditions.tail;
             tier.head_room = conditions.head_room;
         }
+        settings.arbiter.cpu_overcommit = Permille(conditions.overcommit);
         settings.rails.rest_after_rollback = Span::from_secs(20);
         settings.rails.probation = conditions.window;
         Forerun { engine: Engine::new(settings), triggers: BTreeMap::new() }

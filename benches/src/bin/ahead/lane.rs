@@ -102,8 +102,14 @@ impl<C: Controller> Lane<C> {
         let mut programs = BTreeMap::new();
         for (ordinal, mut spec) in sampler.refresh().appeared {
             let Some((kind, group)) = groups.remove(spec.id.as_str()) else { continue };
-            let options = examples::Options { seed: conditions.seed, day: conditions.day, lifetime: Some(LIFETIME), ..Default::default() };
-            let running = examples::spawn(kind, &options, |process| group.join(process)).context("cannot start an example")?;
+            let options = examples::Options {
+                seed: conditions.seed,
+                day: conditions.day,
+                lifetime: Some(LIFETIME),
+                ..Default::default()
+            };
+            let running =
+                examples::spawn(kind, &options, |process| group.join(process)).context("cannot start an example")?;
             spec.bounds.cpu_min = Some(crate::controller::LEAST);
             spec.bounds.cpu_max = Some(MilliCores((conditions.cores * 1_000.0) as u64));
             controller.begin(Moment::START, ordinal, &spec, Setting::Cpu(Limit::Unlimited), capacity);

@@ -8,7 +8,8 @@
 //! later, so that the peaks of the two do not fall together, and both have a hundred times the weight of whatever else runs.
 //!
 //! Settings, as NAME=VALUE: `day` (length of the service's day in seconds), `warm` and `days` (days before and while it is
-//! measured), `window` and `sample` (seconds), `tail`, `head_room`, `burst` (share of a quota that may be saved up), `seed`.
+//! measured), `window` and `sample` (seconds), `tail`, `head_room`, `burst` (share of a quota that both lanes may save up, in
+//! thousandths), `overcommit` (thousandths), `seed`.
 #![forbid(unsafe_code)]
 
 mod controller;
@@ -48,6 +49,9 @@ pub struct Conditions {
     pub head_room: f32,
     /// Share of a quota that may be saved up, in thousandths; 0: the kernel's default.
     pub burst: u32,
+    /// How much CPU forerun may promise in all, in thousandths of what the host has: a quota is a cap, not a reservation. The
+    /// reactive controller has no such bound.
+    pub overcommit: u32,
     /// Of the programs' randomness.
     pub seed: u64,
     /// Cores of this host: no quota is above it, and no quota counts as this much.
@@ -94,11 +98,12 @@ fn conditions(arguments: &Arguments) -> Result<Conditions> {
         day: seconds("day", if quick { 30.0 } else { 60.0 })?,
         warm: arguments.setting("warm", if quick { 1 } else { 4 })?,
         days: arguments.setting("days", if quick { 1 } else { 5 })?,
-        window: seconds("window", 5.0)?.into(),
-        sample: seconds("sample", 0.5)?.into(),
+        window: seconds("window", 2.0)?.into(),
+        sample: seconds("sample", 0.4)?.into(),
         tail: arguments.setting("tail", 0.01)?,
         head_room: arguments.setting("head_room", 0.0)?,
-        burst: arguments.setting("burst", 0)?,
+        burst: arguments.setting("burst", 1_000)?,
+        overcommit: arguments.setting("overcommit", 4_000)?,
         seed: arguments.setting("seed", 1)?,
         cores: std::thread::available_parallelism().context("how many cores are there?")?.get() as f64,
     })

@@ -167,11 +167,14 @@ impl Checker {
             };
             // The kernel keeps whole pages.
             let same = match (knob.value.amount(), holds) {
-                (Some(said), Some(held)) => said.abs_diff(held) < if matches!(knob.value, Setting::Cpu(_)) { 1 } else { 4_096 },
+                (Some(said), Some(held)) => {
+                    said.abs_diff(held) < if matches!(knob.value, Setting::Cpu(_)) { 1 } else { 4_096 }
+                }
                 (said, held) => said == held,
             };
             if !same && !under_way(&knob.target, knob.resource) {
-                let detail = format!("{} {}: {} in the ledger, {holds:?} in the file", knob.target, knob.resource.name(), knob.value);
+                let detail =
+                    format!("{} {}: {} in the ledger, {holds:?} in the file", knob.target, knob.resource.name(), knob.value);
                 self.fault(kill, "a knob holds something else than the ledger says", &detail);
             }
         }

@@ -32,7 +32,14 @@ pub struct Told {
 ///
 /// # Errors
 /// When it does not start.
-pub fn live(folder: &Path, settings: &str, programs: &[Program], life: u32, length: Duration, chance: &mut Chance) -> Result<Told> {
+pub fn live(
+    folder: &Path,
+    settings: &str,
+    programs: &[Program],
+    life: u32,
+    length: Duration,
+    chance: &mut Chance,
+) -> Result<Told> {
     let mut daemon = Daemon::start(folder, settings).context("the daemon does not start")?;
     let process = daemon.process().context("the daemon has no process")?;
     let killer = std::thread::spawn(move || {
@@ -86,7 +93,11 @@ fn write_sample(daemon: &Daemon, told: &mut Told) -> std::io::Result<()> {
     let at = told.samples.last().map_or(now, |(last, _)| now.max(last + 1));
     let value = told.samples.len() as f64 + 0.25;
     let body = write_request(&[("__name__", "bench_written"), ("life", &told.life.to_string())], at, value);
-    let headers = [("content-type", "application/x-protobuf"), ("content-encoding", "snappy"), ("x-prometheus-remote-write-version", "0.1.0")];
+    let headers = [
+        ("content-type", "application/x-protobuf"),
+        ("content-encoding", "snappy"),
+        ("x-prometheus-remote-write-version", "0.1.0"),
+    ];
     let (status, answer) = daemon.ask("POST", "/api/v1/write", &headers, &body)?;
     match status {
         200..300 => told.samples.push((at, value)),

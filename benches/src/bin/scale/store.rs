@@ -196,7 +196,7 @@ fn sizes_of(trace: &Path, promtool: &Path) -> Result<(Sizes, usize)> {
     Ok((Sizes { ours, prometheus: blocks(promtool, &text, &folder.path().join("blocks"))? }, count))
 }
 
-/// Stores samples as they would have come, round by round, and says how large that is after upkeep.
+/// Stores samples as they would have come, round by round, and says how large that is at rest.
 fn stored(store: &mut Store, mut samples: Vec<Sample>) -> Result<u64> {
     samples.sort_by_key(|sample| (sample.at, sample.series));
     for batch in samples.chunks(BATCH) {
@@ -206,10 +206,8 @@ fn stored(store: &mut Store, mut samples: Vec<Sample>) -> Result<u64> {
         }
         store.maintain(batch[batch.len() - 1].at)?;
     }
-    store.seal()?;
-    let newest = samples.last().map_or(WallTime::default(), |sample| sample.at);
-    while store.maintain(newest)?.more {}
-    store.checkpoint()?;
+    // Free pages of the file are given back: they would be used again by what comes next.
+    store.compact()?;
     Ok(store.bytes_on_disk()?.0)
 }
 

@@ -35,7 +35,14 @@ fn the_scorecard_for_programs_has_every_figure() {
     let file = trace(folder.path());
     let html = folder.path().join("report.html");
     let output = forerun(&[
-        "backtest", "load", "--trace", file.to_str().unwrap(), "--policy", "vpa,last_window,oracle", "--json", "--html",
+        "backtest",
+        "load",
+        "--trace",
+        file.to_str().unwrap(),
+        "--policy",
+        "vpa,last_window,oracle",
+        "--json",
+        "--html",
         html.to_str().unwrap(),
     ]);
     assert!(output.status.success(), "{}", text(&output));

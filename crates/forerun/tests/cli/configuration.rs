@@ -61,7 +61,8 @@ fn a_token_is_shown_once_and_its_hash_kept() {
     let (folder, _) = written("");
     let tokens = folder.path().join("tokens");
     let (_other, file) = written(&format!("[serve]\ntokens_file = {tokens:?}\n"));
-    let output = forerun(&["--json", "--config", file.to_str().unwrap(), "config", "token", "shop", "--role", "operator", "--write"]);
+    let output =
+        forerun(&["--json", "--config", file.to_str().unwrap(), "config", "token", "shop", "--role", "operator", "--write"]);
     assert!(output.status.success(), "{}", text(&output));
     let made: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let kept = std::fs::read_to_string(&tokens).unwrap();

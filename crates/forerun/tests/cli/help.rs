@@ -4,9 +4,27 @@ use super::{forerun, refused, text};
 
 /// Every command with its own help, as a user finds them.
 const COMMANDS: [&[&str]; 21] = [
-    &[], &["up"], &["doctor"], &["status"], &["top"], &["forecast"], &["plan"], &["explain"], &["history"], &["undo"], &["mode"],
-    &["backtest"], &["backtest", "load"], &["replay"], &["import"], &["import", "prometheus"], &["config"], &["config", "check"],
-    &["config", "show"], &["completions"], &["man"],
+    &[],
+    &["up"],
+    &["doctor"],
+    &["status"],
+    &["top"],
+    &["forecast"],
+    &["plan"],
+    &["explain"],
+    &["history"],
+    &["undo"],
+    &["mode"],
+    &["backtest"],
+    &["backtest", "load"],
+    &["replay"],
+    &["import"],
+    &["import", "prometheus"],
+    &["config"],
+    &["config", "check"],
+    &["config", "show"],
+    &["completions"],
+    &["man"],
 ];
 
 #[test]
@@ -27,7 +45,10 @@ fn the_list_of_commands_is_complete() {
     let section = listed.split("Commands:").nth(1).unwrap().split("Options:").next().unwrap();
     for line in section.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   ")) {
         let name = line.split_whitespace().next().unwrap();
-        assert!(name == "help" || COMMANDS.iter().any(|command| command.first() == Some(&name)), "no test has the help of `{name}`");
+        assert!(
+            name == "help" || COMMANDS.iter().any(|command| command.first() == Some(&name)),
+            "no test has the help of `{name}`"
+        );
     }
     assert!(listed.contains("Exit status:"), "{listed}");
     assert!(!listed.contains("example-workload"), "what is not for users is not listed");
@@ -92,7 +113,8 @@ fn manual_pages_are_made() {
 #[test]
 fn a_reader_that_leaves_early_is_no_failure() {
     use std::process::{Command, Stdio};
-    let mut child = Command::new(env!("CARGO_BIN_EXE_forerun")).args(["completions", "bash"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        Command::new(env!("CARGO_BIN_EXE_forerun")).args(["completions", "bash"]).stdout(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     assert!(child.wait().unwrap().success());
 }

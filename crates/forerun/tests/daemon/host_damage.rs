@@ -8,7 +8,8 @@ fn host_a_damaged_database_is_set_aside_and_named() {
     let (status, folder) = up.end();
     assert!(status.success());
     let database = std::fs::read_dir(folder.path().join("state")).unwrap().flatten().map(|entry| entry.path());
-    let database = database.into_iter().find(|path| path.extension().is_some_and(|ending| ending == "db")).expect("a database");
+    let database =
+        database.into_iter().find(|path| path.extension().is_some_and(|ending| ending == "db")).expect("a database");
     let mut bytes = std::fs::read(&database).unwrap();
     bytes.iter_mut().skip(24).for_each(|byte| *byte ^= 0x5a);
     std::fs::write(&database, bytes).unwrap();

@@ -53,10 +53,11 @@ fn host_examples_are_resized_undone_and_removed() {
         return skipped("another forerun runs its examples on this host");
     }
     let up = Plan::new().arguments(&["--examples"]).start();
-    let (Some(cpu), Some(memory)) =
-        (group_with("forerun/examples/service", "cpu.shares").or(group_with("forerun/examples/service", "cpu.max")),
-         group_with("forerun/examples/grower", "memory.limit_in_bytes").or(group_with("forerun/examples/grower", "memory.max")))
-    else {
+    let (Some(cpu), Some(memory)) = (
+        group_with("forerun/examples/service", "cpu.shares").or(group_with("forerun/examples/service", "cpu.max")),
+        group_with("forerun/examples/grower", "memory.limit_in_bytes")
+            .or(group_with("forerun/examples/grower", "memory.max")),
+    ) else {
         return skipped("this host has no cpu or memory controller");
     };
     limits_are_set(&up, &cpu, &memory);
@@ -84,7 +85,8 @@ fn limits_are_set(up: &Up, cpu: &Path, memory: &Path) {
         (near && quota(cpu) == Some((cores * 1_000.0).round() as u64)).then_some(())
     });
     assert!(holds.is_some(), "no decision shows in the groups' files: {:?}\n{}", up.decisions(None).first(), up.log());
-    let in_use = file(&memory.join(if memory.join("memory.max").exists() { "memory.current" } else { "memory.usage_in_bytes" }));
+    let in_use =
+        file(&memory.join(if memory.join("memory.max").exists() { "memory.current" } else { "memory.usage_in_bytes" }));
     assert!(in_use.parse::<f64>().unwrap() > 0.0);
 }
 
@@ -105,7 +107,9 @@ fn the_kill_switch_stops_changes(up: &Up) {
     let (status, answer) = up.ask("PUT", "/v1/kill-switch", Some(&json!({"engaged": true})));
     assert_eq!((status, &answer["engaged"]), (200, &json!(true)), "{answer}");
     assert!(up.cli(&["mode", "act"]).status.success());
-    let newest = |up: &Up| up.decisions(None).iter().find(|decision| decision["mode"] == "act").map(|decision| decision["ticket"].clone());
+    let newest = |up: &Up| {
+        up.decisions(None).iter().find(|decision| decision["mode"] == "act").map(|decision| decision["ticket"].clone())
+    };
     let before = newest(up);
     std::thread::sleep(std::time::Duration::from_secs(12));
     assert_eq!(newest(up), before, "something was decided with the kill switch on");

@@ -19,6 +19,9 @@ fn host_nobody_can_watch_and_is_told_what_is_missing() {
     assert_eq!(up.get("/v1/status")["mode"], "observe");
     let output = up.cli(&["status"]);
     assert!(output.status.success(), "{}", text(&output));
+    let output = as_nobody(&["doctor"]);
+    let said = text(&output);
+    assert!(said.contains("act.permission") && said.contains("run the daemon as root"), "{said}");
     let (status, folder) = up.end();
     assert!(status.success(), "{}", crate::support::file(&folder.path().join("log")));
 }
@@ -45,8 +48,17 @@ fn host_doctor_tells_what_works_and_how_to_mend_the_rest() {
     assert!(said.to_lowercase().contains("cpu") && said.to_lowercase().contains("memory"), "{said}");
 }
 
+/// Runs the CLI as `nobody`.
+fn as_nobody(words: &[&str]) -> std::process::Output {
+    let mut command = std::process::Command::new("setpriv");
+    command.args([format!("--reuid={NOBODY}"), format!("--regid={NOBODY}")]).arg("--clear-groups").arg(crate::support::FORERUN);
+    command.args(words).output().unwrap()
+}
+
 /// Whether every folder on the way may be entered by anybody.
 fn readable_by_others(path: &str) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    std::path::Path::new(path).ancestors().all(|part| part.metadata().is_ok_and(|found| found.permissions().mode() & 0o001 != 0))
+    std::path::Path::new(path)
+        .ancestors()
+        .all(|part| part.metadata().is_ok_and(|found| found.permissions().mode() & 0o001 != 0))
 }

@@ -103,7 +103,8 @@ fn host_remote_write_comes_back_as_history() {
     // An hour ago, on whole minutes: the past of a group that is yet to come.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
     let start = (now - 3_600) / 60 * 60;
-    let samples: Vec<(i64, f64)> = (0..10).map(|minute| ((start + minute * 60) * 1_000, 1e8 + 1e6 * minute as f64)).collect();
+    let samples: Vec<(i64, f64)> =
+        (0..10).map(|minute| ((start + minute * 60) * 1_000, 1e8 + 1e6 * minute as f64)).collect();
     let body = write_request(&[("__name__", "container_memory_working_set_bytes"), ("id", &format!("/{path}"))], &samples);
     let (status, answer) = write(&up, &snappy(&body));
     assert!(status == 200 || status == 204, "{status}: {answer}");

@@ -21,7 +21,9 @@ fn answer(up: &Up, method: &str, path: &str, token: Option<&str>, body: Option<V
 fn without_a_daemon_commands_end_with_3_and_say_how_to_start_one() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("none");
-    for words in [&["status"][..], &["plan"], &["history"], &["undo", "--last"], &["explain", "T1"], &["forecast"], &["mode"]] {
+    for words in
+        [&["status"][..], &["plan"], &["history"], &["undo", "--last"], &["explain", "T1"], &["forecast"], &["mode"]]
+    {
         let output = cli(&[&["--socket", socket.to_str().unwrap()], words].concat());
         let said = text(&output);
         assert_eq!(output.status.code(), Some(3), "{words:?}: {said}");

@@ -158,7 +158,10 @@ impl Up {
     /// Asks over the socket; status and body.
     pub fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
         let body = body.map(|body| serde_json::to_vec(body).unwrap());
-        let reply = self.transport().send(method, path, body).unwrap_or_else(|error| panic!("{method} {path}: {error}: {}", self.log()));
+        let reply = self
+            .transport()
+            .send(method, path, body)
+            .unwrap_or_else(|error| panic!("{method} {path}: {error}: {}", self.log()));
         (reply.status, serde_json::from_slice(&reply.body).unwrap_or(Value::Null))
     }
 
