@@ -5,7 +5,7 @@
 //! a little; one that was missed as a whole tightens it by a hundred times that. Over time the mean of `v` is the target.
 
 /// What one clean window relaxes, as a share.
-const RATE: f32 = 0.002;
+const RATE: f32 = 0.001;
 /// The tail is asked for at least 1/100 as small and at most 5 times as large as its target.
 const SHIFT_MIN: f32 = -4.6;
 const SHIFT_MAX: f32 = 1.6;

@@ -47,11 +47,6 @@ impl Expert {
             Expert::Recurrent => Member::Recurrent,
         }
     }
-
-    /// Whether it needs no learning beyond what it was told: trusted first.
-    pub const fn is_plain(self) -> bool {
-        matches!(self, Expert::Histogram | Expert::Peak)
-    }
 }
 
 /// Features of [`Expert::RidgeMean`].
@@ -62,13 +57,13 @@ pub const PEAK_FEATURES: usize = 13;
 pub const SPREAD_FEATURES: usize = 5;
 
 /// Where [`Expert::RidgeMean`] starts: halfway between the last value and the last mean.
-pub const MEAN_PRIOR: [f32; MEAN_FEATURES] = [0.0, 0.5, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+pub const MEAN_PRIOR: [f32; MEAN_FEATURES] = [0.439, 0.117, 0.129, 0.031, 0.607, -0.428, 0.060, 0.008, 0.060, -0.082, 0.070];
 /// Where the scale of [`Expert::RidgeMean`] starts: at the usual deviation and the last one.
-pub const MEAN_SPREAD_PRIOR: [f32; SPREAD_FEATURES] = [0.05, 0.5, 0.3, 0.0, 0.0];
+pub const MEAN_SPREAD_PRIOR: [f32; SPREAD_FEATURES] = [0.518, 0.163, 0.212, 0.035, 0.114];
 /// Where [`Expert::RidgePeak`] starts: least squares over the development traces (`cargo xtask bench priors` refits it).
-pub const PEAK_PRIOR: [f32; PEAK_FEATURES] = [0.017, 0.085, 0.076, 0.118, 0.077, 0.077, 0.388, -0.074, 0.156, -0.027, 0.061, 0.0, 0.0];
+pub const PEAK_PRIOR: [f32; PEAK_FEATURES] = [0.012, 0.083, -0.000, 0.185, 0.108, 0.097, 0.371, -0.282, 0.164, -0.034, 0.039, 0.376, -0.173];
 /// Where the scale of [`Expert::RidgePeak`] starts: likewise.
-pub const PEAK_SPREAD_PRIOR: [f32; SPREAD_FEATURES] = [0.51, 0.166, 0.188, -0.01, 0.161];
+pub const PEAK_SPREAD_PRIOR: [f32; SPREAD_FEATURES] = [0.305, 0.182, 0.269, -0.006, 0.305];
 
 /// Slowly moving summaries of a series, in the metric's base unit or as logarithms of ratios to the level.
 #[derive(Clone, Copy, Debug, Default)]

@@ -25,11 +25,12 @@ use crate::residual::ResidualHistogram;
 const KEEP_REGRESSION: f32 = 0.999;
 /// Forgetting of the residuals per window.
 const KEEP_RESIDUALS: f32 = 0.998;
-/// Sharpness of the blend: how much worse a relative loss makes an expert count.
-const SHARPNESS: f32 = 5.0;
-/// How far the plain experts are ahead at the start, as a logarithm of weight, and after how many windows that is halved.
-const PLAIN_LEAD: f32 = 5.0;
-const PLAIN_LEAD_WINDOWS: f32 = 30.0;
+/// Sharpness of the blend: how much less an expert counts whose mean loss is worse by the series' level, in the logarithm.
+const SHARPNESS: f32 = 30.0;
+/// No limit lies further than this above all that was seen or is expected: after a leap the residuals expect the next one.
+const PLAUSIBLE: f32 = 1.1;
+/// An expectation counts up to this many times the highest peak so far.
+const GROWTH_MAX: f32 = 1.5;
 /// Half-life of [`Expert::Peak`].
 const CREST_HALF_LIFE_SECS: f32 = 30.0 * 86_400.0;
 /// What [`Expert::Histogram`] centres on.
@@ -218,8 +219,9 @@ impl Series {
         let share = (1.0 / self.windows.max(1) as f32).max(0.005);
         for expert in self.active() {
             let place = expert as usize;
-            // Pinball loss over the window, divided by the tail: what is held, and what is missed at its price.
-            let loss = self.prepared.limit[place] + open.excess[place] / open.count as f32 / tail.max(1e-4);
+            // Pinball loss over the window, divided by the tail: what is held, and what is missed at its price. It is taken in
+            // units of the level, so that a leap that nobody foresaw does not drown what told the experts apart before.
+            let loss = (self.prepared.limit[place] + open.excess[place] / open.count as f32 / tail.max(1e-4)) / unit;
             self.loss[place] += share * (loss - self.loss[place]);
         }
         if let Some(recurrent) = self.recurrent.as_deref_mut() {
@@ -354,14 +356,11 @@ impl Series {
 
     fn blend(&mut self, tail: f32) {
         let asked = self.control.tail(tail);
-        let best = self.active().map(|expert| self.loss[expert as usize]).fold(f32::MAX, f32::min).max(f32::MIN_POSITIVE);
-        let lead = PLAIN_LEAD * PLAIN_LEAD_WINDOWS / (PLAIN_LEAD_WINDOWS + self.windows as f32);
+        let best = self.active().map(|expert| self.loss[expert as usize]).fold(f32::MAX, f32::min);
         let (mut used, mut total) = (0.0, 0.0);
         for expert in self.active() {
             let place = expert as usize;
-            let behind = if expert.is_plain() { 0.0 } else { lead };
-            let worse = ((self.loss[place] - best) / best).min(20.0);
-            let weight = (-SHARPNESS * worse - behind).exp();
+            let weight = (-SHARPNESS * (self.loss[place] - best)).exp();
             self.weights[place] = weight;
             total += weight;
             let limit = self.amount(expert, asked);
@@ -382,8 +381,10 @@ impl Series {
 
     fn place(&self, expert: Expert, residual: f32) -> f32 {
         let place = expert as usize;
-        let said = self.prepared.centre[place] + self.prepared.scale[place] * residual;
-        if matches!(expert, Expert::RidgeMean) { said.max(0.0) } else { self.prepared.view.amount(said) }
+        let centre = self.prepared.centre[place];
+        let amount = |said: f32| if matches!(expert, Expert::RidgeMean) { said.max(0.0) } else { self.prepared.view.amount(said) };
+        let crest = self.trail.crest;
+        amount(centre + self.prepared.scale[place] * residual).min(PLAUSIBLE * amount(centre).clamp(crest, GROWTH_MAX * crest))
     }
 
     fn amount(&self, expert: Expert, tail: f32) -> f32 {

@@ -1,6 +1,6 @@
 //! The load planner as a contestant: the very engine that the daemon runs, on a host that does at once what it decides.
 //!
-//! One engine per tail probability, all fed the same steps; corrections between windows are off, since every contestant's
+//! One engine per setting of [`GRID`], all fed the same steps; corrections between windows are off, since every contestant's
 //! allocation holds for a window. What the engine decides at a window's turn is what the knob holds until the next.
 
 use decide::{Engine, LoadSettings, Settings, TierSettings};
@@ -12,47 +12,57 @@ use model::{
 use crate::backtest::load::{About, Kind, Policy, Recommender, Variant};
 use crate::trace::Unit;
 
-/// Shares of time that may be violated; the first is the default.
-const TAILS: [f32; 9] = [0.01, 0.0005, 0.002, 0.005, 0.025, 0.06, 0.12, 0.25, 0.4];
-/// How an allocation is let go: as by default, slowly, or never.
-const RELEASES: [Release; 3] = [Release::Default, Release::Slow, Release::Never];
+/// What is tried: how an allocation follows its forecast, and the share of time that may be violated. The first is the default.
+const GRID: [(Follow, f32); 11] = [
+    (Follow::Default, 0.01),
+    (Follow::Default, 0.025),
+    (Follow::Default, 0.06),
+    (Follow::Default, 0.12),
+    (Follow::Default, 0.25),
+    (Follow::Patient, 0.025),
+    (Follow::Patient, 0.06),
+    (Follow::Patient, 0.12),
+    (Follow::Patient, 0.25),
+    (Follow::Steady, 0.005),
+    (Follow::Steady, 0.4),
+];
 /// Hundred percent of memory is read as this many bytes.
 const MEMORY_PERCENT: f64 = (64u64 << 30) as f64 / 100.0;
 /// The first reading of a series without a known size is read as this many cores.
 const FIRST_CORES: f64 = 10.0;
 
-/// How an allocation is let go, by the settings of the load planner.
+/// How an allocation follows its forecast, by the settings of the load planner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Release {
+enum Follow {
+    /// As by default.
     Default,
-    Slow,
-    Never,
+    /// Moved when it is 5 % too small or 20 % too large, and let go slowly.
+    Patient,
+    /// Raised when twice as much is wanted, never lowered.
+    Steady,
 }
 
-impl Release {
+impl Follow {
     const fn name(self) -> &'static str {
         match self {
-            Release::Default => "",
-            Release::Slow => ", released slowly",
-            Release::Never => ", never released",
+            Follow::Default => "",
+            Follow::Patient => ", patient",
+            Follow::Steady => ", steady",
         }
     }
 
     fn apply(self, load: &mut LoadSettings) {
         match self {
-            Release::Default => {}
-            Release::Slow => (load.release_below, load.lower_step) = (0.0, 0.04),
-            Release::Never => (load.release_below, load.lower_step) = (0.0, 0.0),
+            Follow::Default => {}
+            Follow::Patient => (load.hysteresis, load.release_below, load.lower_step) = (0.2, 0.5, 0.05),
+            // A raise takes a quarter of the hysteresis.
+            Follow::Steady => load.hysteresis = 4.0,
         }
     }
 }
 
-/// Every combination, the default first.
-fn grid() -> impl Iterator<Item = (Release, f32)> {
-    RELEASES.into_iter().flat_map(|release| TAILS.into_iter().map(move |tail| (release, tail)))
-}
-
-/// The load planner; beside the factor (its head room) its knobs are the share of time that may be violated and the release.
+/// The load planner; beside the factor (its head room) its knobs are the
+/// share of time that may be violated and how it follows the forecast.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Forerun;
 
@@ -62,11 +72,11 @@ impl Policy for Forerun {
     }
 
     fn variants(&self, _kind: Kind) -> Vec<Variant> {
-        grid().map(|(release, tail)| Variant::named(format!("tail {:.2}%{}", tail * 100.0, release.name()))).collect()
+        GRID.iter().map(|(follow, tail)| Variant::named(format!("tail {:.1}%{}", tail * 100.0, follow.name()))).collect()
     }
 
     fn begin(&self, about: &About<'_>) -> Box<dyn Recommender> {
-        let engines = grid().map(|(release, tail)| engine(about, release, tail)).collect();
+        let engines = GRID.iter().map(|&(follow, tail)| engine(about, follow, tail)).collect();
         let scale = match (about.kind(), about.unit) {
             (_, Unit::Cores | Unit::Bytes) => Some(1.0),
             (Kind::Memory, Unit::Percent) => Some(MEMORY_PERCENT),
@@ -90,7 +100,7 @@ fn metric(about: &About<'_>) -> Metric {
 const TARGET: Ordinal = Ordinal(0);
 
 /// An engine with one target whose one knob starts unlimited.
-fn engine(about: &About<'_>, release: Release, tail: f32) -> Engine {
+fn engine(about: &About<'_>, follow: Follow, tail: f32) -> Engine {
     let resource = resource(metric(about));
     let mut settings = Settings { mode: Mode::Act, ..Settings::default() };
     settings.load.window = about.step.times(about.window as u64);
@@ -98,7 +108,7 @@ fn engine(about: &About<'_>, release: Release, tail: f32) -> Engine {
     settings.load.manage = vec![resource];
     settings.load.tiers = [TierSettings { tail, head_room: 0.0, price: 1.0 }; 3];
     settings.load.react = false;
-    release.apply(&mut settings.load);
+    follow.apply(&mut settings.load);
     // A gap in a trace is not a broken sampler, and a replay is not held to a rate of changes per minute.
     settings.rails.stale_after = Span::from_secs(u64::MAX);
     settings.rails.changes_per_minute = u32::MAX;
