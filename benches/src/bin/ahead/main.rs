@@ -28,7 +28,7 @@ use controller::{Forerun, Reactive};
 use lane::{Counted, Lane};
 
 /// What the reactive lane may cost more than forerun's, so that its margin never errs to its disadvantage.
-const IN_ITS_FAVOUR: f64 = 1.03;
+const IN_ITS_FAVOUR: f64 = 1.10;
 
 /// What both lanes share.
 #[derive(Clone, Debug)]
@@ -96,7 +96,7 @@ fn conditions(arguments: &Arguments) -> Result<Conditions> {
     let seconds = |name: &str, otherwise: f64| arguments.setting(name, otherwise).map(Duration::from_secs_f64);
     Ok(Conditions {
         day: seconds("day", if quick { 30.0 } else { 60.0 })?,
-        warm: arguments.setting("warm", if quick { 1 } else { 4 })?,
+        warm: arguments.setting("warm", if quick { 1 } else { 3 })?,
         days: arguments.setting("days", if quick { 1 } else { 5 })?,
         window: seconds("window", 2.0)?.into(),
         sample: seconds("sample", 0.4)?.into(),
@@ -138,8 +138,8 @@ fn measure(conditions: &Conditions) -> Result<(Counted, Counted)> {
             let (day, counted) = (days.1.len(), behind.count());
             eprintln!("day {}: reactive margin {:.0} %", day + 1, 100.0 * behind.controller.margin());
             eprintln!("  forerun   {}\n  reactive  {counted}", days.0[day]);
-            behind.controller.spend(days.0[day].core_secs() * IN_ITS_FAVOUR);
             days.1.push(counted);
+            behind.controller.spend(IN_ITS_FAVOUR * days.0[day].core_secs() + owed(conditions, &days));
         }
         if days.1.len() == all as usize {
             break;
@@ -154,6 +154,12 @@ fn measure(conditions: &Conditions) -> Result<(Counted, Counted)> {
     eprintln!("the last {} days\n  forerun   {ahead_total}\n  reactive  {behind_total}", conditions.days);
     eprintln!("  forerun's decisions: {}", ahead.controller.summary());
     Ok((ahead_total, behind_total))
+}
+
+/// Core-seconds that the reactive lane is behind, over the days that count.
+fn owed(conditions: &Conditions, (ahead, behind): &(Vec<Counted>, Vec<Counted>)) -> f64 {
+    let pairs = ahead.iter().zip(behind).skip(conditions.warm as usize);
+    pairs.map(|(ahead, behind)| ahead.core_secs() - behind.core_secs()).sum::<f64>().max(0.0)
 }
 
 fn wall_now() -> WallTime {

@@ -42,6 +42,8 @@ struct Fleet {
 struct Times {
     turns: Vec<Duration>,
     plain: Vec<Duration>,
+    /// Of all threads, in the turns: on a busy machine the wall clock says more of the others.
+    turns_cpu: Vec<Duration>,
 }
 
 impl Times {
@@ -96,8 +98,8 @@ impl Fleet {
         }
     }
 
-    /// One round of samples; says how long the engine took and whether the window turned.
-    fn sample(&mut self) -> (Duration, bool) {
+    /// One round of samples.
+    fn sample(&mut self, times: &mut Times) {
         self.step += 1;
         let windows = self.step as f32 / PER_WINDOW as f32;
         let mut samples = std::mem::take(&mut self.samples);
@@ -114,23 +116,37 @@ impl Fleet {
         }
         let wall = WallTime::from_unix_secs(1_704_067_200 + (self.step * INTERVAL) as i64);
         let observation = Observation::Samples { wall, samples };
-        let began = Instant::now();
+        let (began, cpu_began) = (Instant::now(), cpu_time());
         self.engine.step(now(self.step), &observation);
-        let took = began.elapsed();
+        let (took, cpu_took) = (began.elapsed(), cpu_time().saturating_sub(cpu_began));
         if let Observation::Samples { samples, .. } = observation {
             self.samples = samples;
         }
-        (took, self.step.is_multiple_of(PER_WINDOW))
+        if self.step.is_multiple_of(PER_WINDOW) {
+            times.turns.push(took);
+            times.turns_cpu.push(cpu_took);
+        } else {
+            times.plain.push(took);
+        }
     }
 
     fn windows(&mut self, count: u64) -> Times {
         let mut times = Times::default();
         for _ in 0..count * PER_WINDOW {
-            let (took, turned) = self.sample();
-            if turned { times.turns.push(took) } else { times.plain.push(took) }
+            self.sample(&mut times);
         }
         times
     }
+}
+
+fn tell(what: &str, times: &Times) {
+    eprintln!("{what}: {:.2?}\n  CPU time: {:.2?}", times.turns, times.turns_cpu);
+}
+
+/// CPU time of this process so far.
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }
 
 fn now(step: u64) -> Moment {
@@ -150,12 +166,12 @@ pub fn measure(arguments: &Arguments, report: &mut Report) -> Result<()> {
     fleet.appear();
     let first = fleet.windows(warm);
     let plain = fleet.windows(4);
-    eprintln!("first turns: {:.3?}", &first.turns);
-    eprintln!("turns without a model: {:.3?}", &plain.turns);
+    tell("first turns", &first);
+    tell("turns without a model", &plain);
     let weights = random_weights(&mut fleet.noise)?;
     fleet.tell(&Observation::ModelReady { digest: Digest([1; 32]), weights: weights.to_bytes().into() });
     let recurrent = fleet.windows(4);
-    eprintln!("turns with a model: {:.3?}", &recurrent.turns);
+    tell("turns with a model", &recurrent);
     let series = f64::from(targets) * METRICS.len() as f64;
     let resident = (resident_bytes()? - before) as f64 / series;
     report.promise("step-window", Asked::AtMost(1.0), plain.worst_turn(), "s");
