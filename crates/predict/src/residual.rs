@@ -81,6 +81,11 @@ impl ResidualHistogram {
         found
     }
 
+    /// The share of residuals that lie below all buckets but the first: of them only that is known.
+    pub fn lowest_share(&self) -> f32 {
+        self.weights[0] / self.total.max(f32::MIN_POSITIVE)
+    }
+
     /// The share of residuals above `residual`, the bucket's part interpolated.
     pub fn share_above(&self, residual: f32) -> f32 {
         let place = ((asinh(residual) - FIRST) / WIDTH).clamp(0.0, BUCKETS as f32);

@@ -393,7 +393,19 @@ impl Series {
     }
 
     fn amounts(&self, expert: Expert) -> [f32; LEVELS.len()] {
-        self.residuals(expert).upper(&LEVELS.map(|level| 1.0 - level)).map(|residual| self.place(expert, residual))
+        let residuals = self.residuals(expert);
+        let tails = LEVELS.map(|level| 1.0 - level);
+        let mut amounts = residuals.upper(&tails).map(|residual| self.place(expert, residual));
+        if residuals.lowest_share() > LEVELS[0] {
+            // Most values lie further below the peak than its residuals tell apart: there the mean's residuals know better.
+            let around = self.residuals[Expert::RidgeMean as usize].upper(&tails).map(|residual| self.place(Expert::RidgeMean, residual));
+            for ((amount, around), level) in amounts.iter_mut().zip(around).zip(LEVELS) {
+                if residuals.lowest_share() > level {
+                    *amount = amount.min(around);
+                }
+            }
+        }
+        amounts
     }
 
     /// The amount that the coming window passes in the share of time that was asked for; `None` before the first window.
@@ -423,12 +435,20 @@ impl Series {
         })
     }
 
-    /// The blend of the experts at [`LEVELS`], by their residuals so far.
+    /// The blend of the experts at the upper [`LEVELS`], by their residuals so far. The lower ones are those of the mean's regression
+    /// alone: the experts that aim at peaks do not know how far below them most values lie.
     fn quantiles(&self) -> [f32; LEVELS.len()] {
         let mut quantiles = [0.0; LEVELS.len()];
         for expert in self.active() {
             let weight = self.weights[expert as usize];
             quantiles.iter_mut().zip(self.amounts(expert)).for_each(|(sum, amount)| *sum += weight * amount);
+        }
+        let first_upper = LEVELS.partition_point(|&level| level < 0.9);
+        for (quantile, amount) in quantiles.iter_mut().zip(self.amounts(Expert::RidgeMean)).take(first_upper) {
+            *quantile = amount;
+        }
+        for place in 1..quantiles.len() {
+            quantiles[place] = quantiles[place].max(quantiles[place - 1]);
         }
         quantiles
     }
@@ -504,14 +524,20 @@ impl Series {
 
     /// The chance that a value of the coming window lies above `amount`: by the experts, blended.
     pub fn chance_above(&self, amount: f32) -> f32 {
-        let logarithm = self.prepared.view.of(amount);
+        let around = self.chance_by(Expert::RidgeMean, amount);
         let chance = self.active().map(|expert| {
-            let place = expert as usize;
-            let seen = if matches!(expert, Expert::RidgeMean) { amount } else { logarithm };
-            let residual = (seen - self.prepared.centre[place]) / self.prepared.scale[place].max(f32::MIN_POSITIVE);
-            self.weights[place] * self.residuals(expert).share_above(residual)
+            let chance = self.chance_by(expert, amount);
+            // What lies below all that the residuals tell apart is certain to them; the mean's residuals know better.
+            self.weights[expert as usize] * if chance >= 1.0 { around } else { chance }
         });
         chance.sum::<f32>().clamp(0.0, 1.0)
+    }
+
+    fn chance_by(&self, expert: Expert, amount: f32) -> f32 {
+        let place = expert as usize;
+        let seen = if matches!(expert, Expert::RidgeMean) { amount } else { self.prepared.view.of(amount) };
+        let residual = (seen - self.prepared.centre[place]) / self.prepared.scale[place].max(f32::MIN_POSITIVE);
+        self.residuals(expert).share_above(residual)
     }
 
     /// Bytes that the series holds, its heap included.
