@@ -56,7 +56,7 @@ pub struct TierSettings {
 pub struct ArbiterSettings {
     /// Part of the host that is never given away.
     pub reserve: Permille,
-    /// CPU may be promised this many times over.
+    /// CPU may be promised this many times over: a quota is a cap and not a reservation, and what is not used costs nobody.
     pub cpu_overcommit: Permille,
 }
 
@@ -102,7 +102,7 @@ impl Default for Settings {
                 changes_per_day: 12.0,
                 react: true,
             },
-            arbiter: ArbiterSettings { reserve: Permille(50), cpu_overcommit: Permille(1_000) },
+            arbiter: ArbiterSettings { reserve: Permille(50), cpu_overcommit: Permille(4_000) },
             rails: Rails {
                 changes_per_minute: 600,
                 stale_after: Span::from_secs(30),

@@ -158,6 +158,9 @@ impl Stage {
         if let Some(hysteresis) = words.number("hysteresis") {
             settings.load.hysteresis = hysteresis as f32;
         }
+        if let Some(times) = words.number("overcommit") {
+            settings.arbiter.cpu_overcommit = model::Permille((times * 1_000.0) as u32);
+        }
         self.engine = Engine::new(settings);
     }
 

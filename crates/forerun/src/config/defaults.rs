@@ -141,7 +141,7 @@ fn rails() -> Rails {
         memory_margin_min: Some(Text(Bytes(4 << 20))),
         harm_percent: Some(10.0),
         host_reserve_percent: Some(5.0),
-        cpu_overcommit_percent: Some(100.0),
+        cpu_overcommit_percent: Some(400.0),
         decisions_max: Some(10_000),
     }
 }

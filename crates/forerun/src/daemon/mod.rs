@@ -15,4 +15,4 @@ mod training;
 mod up;
 mod views;
 
-pub use up::up;
+pub use up::{quicken, up};

@@ -77,16 +77,20 @@ impl Core {
         let last = std::mem::take(&mut self.counters);
         let (rows, counters) = to_rates(mapped, last);
         self.counters = counters;
-        let stored = self.store.call(move |store| -> Result<(), store::StoreError> {
+        let stored = self.store.call(move |store| -> Result<store::Appended, store::StoreError> {
             let keys: Vec<SeriesKey> = rows.iter().map(|(key, _)| key.clone()).collect();
             let ids = store.series_ids(&keys)?;
             let batch = ids.iter().zip(&rows).flat_map(|(series, (_, samples))| {
                 samples.iter().map(|(at, value)| Sample { series: *series, at: WallTime::from_unix_millis(*at), value: *value })
             });
-            store.append(&batch.collect::<Vec<_>>()).map(drop)
+            store.append(&batch.collect::<Vec<_>>())
         });
         match stored {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(appended)) if appended.out_of_order > 0 => Err(ApiError::invalid(
+                format!("{} samples are not newer than what is known of their series; the other {} are stored", appended.out_of_order, appended.stored),
+                "do not send them again; `forerun import prometheus` brings earlier history before the daemon first starts",
+            )),
+            Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) | Err(error) => Err(ApiError::unavailable(format!("failed to store the samples: {error}"))),
         }
     }

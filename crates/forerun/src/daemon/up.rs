@@ -1,6 +1,7 @@
 //! `forerun up`: puts the daemon together, serves until a signal, and leaves the host as a restart expects it.
 
 use std::collections::BTreeMap;
+use std::io::IsTerminal;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::mpsc::{channel, sync_channel};
 use std::sync::Arc;
@@ -52,16 +53,16 @@ pub fn up(common: &Common, arguments: &UpArguments) -> Outcome {
 fn log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("FORERUN_LOG").unwrap_or_else(|_| "info".into());
     // A second subscriber, in tests that call `up` twice, is refused: the first goes on.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).try_init();
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init();
 }
 
 /// Short windows, so that the examples' day of a minute and a half shows within two minutes.
-fn quicken(settings: &mut Settings) {
-    settings.load.window = model::Span::from_secs(5);
-    settings.daemon.sample_interval = model::Span::from_millis(500);
+pub fn quicken(settings: &mut Settings) {
+    settings.load.window = model::Span::from_secs(2);
+    settings.daemon.sample_interval = model::Span::from_millis(400);
     // The day lasts a minute and a half here: what is twelve changes a day elsewhere is so many.
     settings.load.changes_per_day = 20_000.0;
-    settings.rails.rest_after_rollback = model::Span::from_secs(20);
+    settings.rails.rest_after_rollback = model::Span::from_secs(10);
     settings.rails.probation = model::Span::from_secs(5);
 }
 
@@ -238,6 +239,7 @@ fn assemble(mut settings: Settings, layout: &Layout, events: broadcast::Sender<s
         stopping: None,
         settings,
     };
+    core.say_what_cannot_act();
     core.restore_modes();
     core.load_weights();
     Ok(core)
@@ -280,6 +282,17 @@ fn start_examples(layout: &Layout) -> Outcome<Vec<(examples::Running, Group)>> {
 }
 
 impl Core {
+    /// In mode `act`, says at once which knobs cannot be turned here, rather than letting every decision fail.
+    fn say_what_cannot_act(&mut self) {
+        if self.settings.mode != Mode::Act {
+            return;
+        }
+        for missing in self.actuator.probe().into_iter().filter(|capability| !capability.available) {
+            let remedy = missing.remedy.unwrap_or_default();
+            self.degrade(&format!("acting: {}", missing.name), missing.detail, &remedy);
+        }
+    }
+
     /// Modes that were set over the API in an earlier run hold again.
     fn restore_modes(&mut self) {
         let word = |word: &str| serve::view::ModeName::ALL.iter().find(|mode| mode.word() == word).map(|mode| Mode::from(*mode));

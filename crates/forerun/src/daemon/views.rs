@@ -52,7 +52,8 @@ impl Core {
         };
         CapacityView {
             cpu_cores: self.capacity.map_or(0.0, |capacity| capacity.cpu.0 as f64 / 1_000.0),
-            cpu_cores_in_use: used(model::Metric::Cpu),
+            // An empty sum is the negative zero.
+            cpu_cores_in_use: used(model::Metric::Cpu) + 0.0,
             cpu_cores_allotted: allotted(Resource::CpuQuota) as f64 / 1_000.0,
             memory_bytes: self.capacity.map_or(0, |capacity| capacity.memory.0),
             memory_bytes_in_use: used(model::Metric::Memory) as u64,
