@@ -29,6 +29,10 @@ pub struct Daemon {
     child: Child,
 }
 
+/// The socket of a daemon.
+#[derive(Clone, Debug)]
+pub struct Socket(PathBuf);
+
 /// What a daemon used so far.
 #[derive(Clone, Copy, Debug)]
 pub struct Use {
@@ -55,7 +59,7 @@ impl Daemon {
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn()?;
         let mut daemon = Daemon { folder: folder.to_owned(), child };
         let end = Instant::now() + PATIENCE;
-        while daemon.ask("GET", "/readyz", &[], b"").map_or(true, |(status, _)| status != 200) {
+        while daemon.socket().ask("GET", "/readyz", &[], b"").map_or(true, |(status, _)| status != 200) {
             if let Some(status) = daemon.child.try_wait()? {
                 return Err(daemon.trouble(&format!("ended with {status}")));
             }
@@ -73,37 +77,17 @@ impl Daemon {
         io::Error::other(format!("the daemon {what}: {}", lines[lines.len().saturating_sub(5)..].join(" | ")))
     }
 
-    /// Asks over the socket: status and body.
-    ///
-    /// # Errors
-    /// When the daemon is gone, also in the middle of its answer.
-    pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> io::Result<(u16, Vec<u8>)> {
-        let mut stream = UnixStream::connect(self.folder.join("socket"))?;
-        stream.set_read_timeout(Some(ANSWER))?;
-        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n");
-        for (name, value) in headers {
-            head += &format!("{name}: {value}\r\n");
-        }
-        head += &format!("content-length: {}\r\n\r\n", body.len());
-        stream.write_all(head.as_bytes())?;
-        stream.write_all(body)?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer)?;
-        read_answer(&answer).ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))
+    /// The way to ask it, also from another thread.
+    pub fn socket(&self) -> Socket {
+        Socket(self.folder.join("socket"))
     }
 
-    /// Asks with a JSON body and expects to be answered with success; the JSON that came back.
+    /// As [`Socket::json`].
     ///
     /// # Errors
-    /// When the daemon is gone, or refuses.
+    /// As [`Socket::json`].
     pub fn json(&self, method: &str, path: &str, body: &serde_json::Value) -> io::Result<serde_json::Value> {
-        let bytes = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
-        let (status, answer) = self.ask(method, path, &[("content-type", "application/json")], &bytes)?;
-        if !(200..300).contains(&status) {
-            let text = String::from_utf8_lossy(&answer).into_owned();
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{method} {path}: {status}: {text}")));
-        }
-        serde_json::from_slice(&answer).map_err(io::Error::from)
+        self.socket().json(method, path, body)
     }
 
     /// Its process.
@@ -162,6 +146,49 @@ impl Drop for Daemon {
         // Both fail only when it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+impl Socket {
+    /// Asks: status and body.
+    ///
+    /// # Errors
+    /// When the daemon is gone, also in the middle of its answer.
+    pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> io::Result<(u16, Vec<u8>)> {
+        let mut answer = Vec::new();
+        self.send(method, path, headers, body)?.read_to_end(&mut answer)?;
+        read_answer(&answer).ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))
+    }
+
+    /// Asks without waiting for the answer, which can be read from what is returned.
+    ///
+    /// # Errors
+    /// When the daemon is gone.
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> io::Result<UnixStream> {
+        let mut stream = UnixStream::connect(&self.0)?;
+        stream.set_read_timeout(Some(ANSWER))?;
+        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n");
+        for (name, value) in headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        head += &format!("content-length: {}\r\n\r\n", body.len());
+        stream.write_all(head.as_bytes())?;
+        stream.write_all(body)?;
+        Ok(stream)
+    }
+
+    /// Asks with a JSON body and expects to be answered with success; the JSON that came back.
+    ///
+    /// # Errors
+    /// When the daemon is gone, or refuses.
+    pub fn json(&self, method: &str, path: &str, body: &serde_json::Value) -> io::Result<serde_json::Value> {
+        let bytes = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        let (status, answer) = self.ask(method, path, &[("content-type", "application/json")], &bytes)?;
+        if !(200..300).contains(&status) {
+            let text = String::from_utf8_lossy(&answer).into_owned();
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{method} {path}: {status}: {text}")));
+        }
+        serde_json::from_slice(&answer).map_err(io::Error::from)
     }
 }
 

@@ -8,6 +8,6 @@ mod group;
 mod report;
 
 pub use arguments::{Arguments, ArgumentsError};
-pub use daemon::{Daemon, Use, as_forerun};
+pub use daemon::{Daemon, Socket, Use, as_forerun};
 pub use group::Group;
 pub use report::{Asked, Report};

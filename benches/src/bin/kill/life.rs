@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use benches::Daemon;
+use benches::{Daemon, Socket};
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -14,6 +14,10 @@ use crate::remote_write::write_request;
 
 /// Between two things that are asked of the daemon, at most.
 const PAUSE: f64 = 0.06;
+
+/// Every other kill is aimed: it comes so soon after an undo is asked for, at most, that it may fall between writing a decision
+/// down and writing down what became of it.
+const AIM: f64 = 0.01;
 
 /// What was acknowledged before the kill.
 #[derive(Debug, Default)]
@@ -42,8 +46,15 @@ pub fn live(
 ) -> Result<Told> {
     let mut daemon = Daemon::start(folder, settings).context("the daemon does not start")?;
     let process = daemon.process().context("the daemon has no process")?;
+    let (socket, aim) = (daemon.socket(), chance.between(0.0, AIM));
+    let aimed = life.is_multiple_of(2);
     let killer = std::thread::spawn(move || {
         std::thread::sleep(length);
+        if aimed {
+            // Whether there was something to undo or not: the kill comes.
+            let _ = begin_an_undo(&socket);
+            std::thread::sleep(Duration::from_secs_f64(aim));
+        }
         kill_process(process, Signal::KILL)
     });
     let mut told = Told { life, ..Told::default() };
@@ -56,6 +67,16 @@ pub fn live(
     let status = daemon.wait().context("the daemon does not end")?;
     anyhow::ensure!(!status.success() && status.code().is_none(), "the daemon ended by itself, with {status}");
     Ok(told)
+}
+
+/// Asks for an undo and does not wait.
+fn begin_an_undo(socket: &Socket) -> std::io::Result<()> {
+    let page = socket.json("GET", "/v1/decisions?limit=50", &Value::Null)?;
+    let undoable = page["decisions"].as_array().into_iter().flatten().find(|decision| decision["undoable"] == true);
+    match undoable.and_then(|decision| decision["ticket"].as_u64()) {
+        Some(ticket) => socket.send("POST", &format!("/v1/decisions/{ticket}/undo"), &[], b"").map(drop),
+        None => Ok(()),
+    }
 }
 
 fn ask_something(daemon: &Daemon, programs: &[Program], chance: &mut Chance, told: &mut Told) -> std::io::Result<()> {
@@ -98,7 +119,7 @@ fn write_sample(daemon: &Daemon, told: &mut Told) -> std::io::Result<()> {
         ("content-encoding", "snappy"),
         ("x-prometheus-remote-write-version", "0.1.0"),
     ];
-    let (status, answer) = daemon.ask("POST", "/api/v1/write", &headers, &body)?;
+    let (status, answer) = daemon.socket().ask("POST", "/api/v1/write", &headers, &body)?;
     match status {
         200..300 => told.samples.push((at, value)),
         _ => told.refusals.push(format!("write: {status}: {}", String::from_utf8_lossy(&answer))),
