@@ -369,7 +369,8 @@ impl Life {
     /// answers to a kill, and what is put back.
     fn check_capacity(&self, promised: &[[u128; 2]; 2], decisions: &[Decision]) {
         let Some(capacity) = self.capacity else { return };
-        for (kind, (resource, size)) in [(Resource::CpuQuota, capacity.cpu.0), (Resource::MemoryLimit, capacity.memory.0)].into_iter().enumerate() {
+        let overcommit = self.engine.settings().arbiter.cpu_overcommit;
+        for (kind, (resource, size)) in [(Resource::CpuQuota, capacity.cpu.scaled(overcommit).0), (Resource::MemoryLimit, capacity.memory.0)].into_iter().enumerate() {
             for (world, mode) in [Mode::Act, Mode::Recommend].into_iter().enumerate() {
                 // What is really done heeds what is really held, whatever was advised.
                 if mode == Mode::Recommend && decisions.iter().any(|decision| decision.mode == Mode::Act) {
