@@ -99,7 +99,7 @@ impl Default for Settings {
                 hysteresis: 0.02,
                 release_below: 0.8,
                 lower_step: 0.095,
-                changes_per_day: 12.0,
+                changes_per_day: 8.0,
                 react: true,
             },
             arbiter: ArbiterSettings { reserve: Permille(50), cpu_overcommit: Permille(4_000) },

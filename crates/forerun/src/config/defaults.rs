@@ -112,7 +112,7 @@ fn load() -> Load {
         hysteresis_percent: Some(2.0),
         release_below_percent: Some(80.0),
         lower_step_percent: Some(9.5),
-        changes_per_day: Some(12.0),
+        changes_per_day: Some(8.0),
         react: Some(true),
         bounds: Some(Bounds {
             cpu_min: Some(Text(MilliCores(25))),

@@ -73,6 +73,7 @@ fn failed(what: &str, error: &dyn std::error::Error) -> Failure {
 }
 
 async fn serve_until_stopped(settings: Settings, arguments: &UpArguments) -> Outcome {
+    let stopped = stopped()?;
     let listeners = listen(&settings).await?;
     let (auth, link) = authority(&settings)?;
     let (jobs, receiver) = channel();
@@ -89,7 +90,7 @@ async fn serve_until_stopped(settings: Settings, arguments: &UpArguments) -> Out
     outside::start(&settings, &asks);
     greet(&settings, &link, arguments.examples);
     let backend = Arc::new(Daemon::new(asks.clone(), events));
-    let served = serve::run(listeners, backend, auth, serve_settings(&settings), stopped()).await;
+    let served = serve::run(listeners, backend, auth, serve_settings(&settings), stopped).await;
     let (done, ended) = sync_channel(1);
     asks.stop(done);
     // The sender is dropped when the core has closed everything.
@@ -100,15 +101,14 @@ async fn serve_until_stopped(settings: Settings, arguments: &UpArguments) -> Out
     served.map_err(|error| failed("serve", &error))
 }
 
-/// SIGINT or SIGTERM.
-async fn stopped() {
+/// Waits for SIGINT or SIGTERM. From the call on, not from the first wait, neither ends the process by itself.
+fn stopped() -> Outcome<impl Future<Output = ()> + Send> {
     use tokio::signal::unix::{SignalKind, signal};
-    match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
-        (Ok(mut interrupt), Ok(mut terminate)) => {
-            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-        }
-        _ => std::future::pending().await,
-    }
+    let listen = |kind| signal(kind).map_err(|error| failed("listen for signals", &error));
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+    })
 }
 
 async fn listen(settings: &Settings) -> Outcome<Listeners> {

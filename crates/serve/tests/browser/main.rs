@@ -127,7 +127,7 @@ fn a_person_steers_and_sees_one_target() {
     browser.wait_for("document.querySelector('.lead').innerText.includes('99 % probability')");
     browser.wait_for("document.querySelectorAll('.members li').length === 4");
     browser.click(".choice button:nth-of-type(2)");
-    browser.wait_for("document.querySelector('.lead strong').innerText.includes('iB')");
+    browser.wait_for("document.querySelector('.lead strong')?.innerText?.includes('iB')");
     assert_eq!(browser.faults, Vec::<String>::new());
 }
 
