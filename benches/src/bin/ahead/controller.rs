@@ -21,20 +21,17 @@ pub struct Forerun {
 }
 
 impl Forerun {
-    /// With the settings of `up --examples`, and those of the bench.
+    /// With the settings of `up --examples`, but for what the bench was told.
     pub fn new(conditions: &Conditions) -> Forerun {
-        let mut settings = Settings { mode: Mode::Act, ..Settings::default() };
+        let mut settings = Settings { mode: Mode::Act, ..conditions.user.engine(1) };
         settings.load.window = conditions.window;
         settings.load.sample_interval = conditions.sample;
         settings.load.manage = vec![Resource::CpuQuota];
-        settings.load.changes_per_day = 20_000.0;
         for tier in &mut settings.load.tiers {
             tier.tail = conditions.tail;
             tier.head_room = conditions.head_room;
         }
         settings.arbiter.cpu_overcommit = Permille(conditions.overcommit);
-        settings.rails.rest_after_rollback = Span::from_secs(20);
-        settings.rails.probation = conditions.window;
         Forerun { engine: Engine::new(settings), triggers: BTreeMap::new() }
     }
 

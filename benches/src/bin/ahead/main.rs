@@ -7,7 +7,7 @@
 //! time in which tasks were held back by their quota, over the days after the warm-up. The reactive lane begins half a day
 //! later, so that the peaks of the two do not fall together, and both have a hundred times the weight of whatever else runs.
 //!
-//! Settings, as NAME=VALUE: `day` (length of the service's day in seconds), `warm` and `days` (days before and while it is
+//! forerun's settings are those of `up --examples`. Others, as NAME=VALUE: `day` (length of the service's day in seconds), `warm` and `days` (days before and while it is
 //! measured), `window` and `sample` (seconds), `tail`, `head_room`, `burst` (share of a quota that both lanes may save up, in
 //! thousandths), `overcommit` (thousandths), `seed`.
 #![forbid(unsafe_code)]
@@ -22,7 +22,8 @@ use anyhow::{Context, Result};
 use benches::{Arguments, Asked, Group, Report, as_forerun};
 use collect::Roots;
 use collect::layout::Layout;
-use model::{Span, WallTime};
+use forerun::config::{Surroundings, Written};
+use model::{Span, Tier, WallTime};
 
 use controller::{Forerun, Reactive};
 use lane::{Counted, Lane};
@@ -56,6 +57,8 @@ pub struct Conditions {
     pub seed: u64,
     /// Cores of this host: no quota is above it, and no quota counts as this much.
     pub cores: f64,
+    /// What `up --examples` would start with.
+    pub user: forerun::config::Settings,
 }
 
 fn main() -> ExitCode {
@@ -94,18 +97,22 @@ fn main() -> ExitCode {
 fn conditions(arguments: &Arguments) -> Result<Conditions> {
     let quick = arguments.quick;
     let seconds = |name: &str, otherwise: f64| arguments.setting(name, otherwise).map(Duration::from_secs_f64);
+    let loaded = forerun::config::read("the defaults", "", &Written::default(), &Surroundings::of_process())?;
+    let mut user = loaded.settings;
+    forerun::daemon::quicken(&mut user);
     Ok(Conditions {
         day: seconds("day", if quick { 30.0 } else { 60.0 })?,
         warm: arguments.setting("warm", if quick { 1 } else { 3 })?,
         days: arguments.setting("days", if quick { 1 } else { 5 })?,
-        window: seconds("window", 2.0)?.into(),
-        sample: seconds("sample", 0.4)?.into(),
-        tail: arguments.setting("tail", 0.01)?,
-        head_room: arguments.setting("head_room", 0.0)?,
+        window: seconds("window", user.load.window.as_secs_f64())?.into(),
+        sample: seconds("sample", user.daemon.sample_interval.as_secs_f64())?.into(),
+        tail: arguments.setting("tail", user.load.tier(Tier::Standard).target_violation as f32)?,
+        head_room: arguments.setting("head_room", user.load.tier(Tier::Standard).head_room as f32)?,
         burst: arguments.setting("burst", 1_000)?,
-        overcommit: arguments.setting("overcommit", 4_000)?,
+        overcommit: arguments.setting("overcommit", (user.rails.cpu_overcommit * 1_000.0) as u32)?,
         seed: arguments.setting("seed", 1)?,
         cores: std::thread::available_parallelism().context("how many cores are there?")?.get() as f64,
+        user,
     })
 }
 

@@ -17,7 +17,7 @@ const PAUSE: f64 = 0.06;
 
 /// Every other kill is aimed: it comes so soon after an undo is asked for, at most, that it may fall between writing a decision
 /// down and writing down what became of it.
-const AIM: f64 = 0.01;
+const AIM: f64 = 0.002;
 
 /// What was acknowledged before the kill.
 #[derive(Debug, Default)]

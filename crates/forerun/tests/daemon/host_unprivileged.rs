@@ -51,7 +51,10 @@ fn host_doctor_tells_what_works_and_how_to_mend_the_rest() {
 /// Runs the CLI as `nobody`.
 fn as_nobody(words: &[&str]) -> std::process::Output {
     let mut command = std::process::Command::new("setpriv");
-    command.args([format!("--reuid={NOBODY}"), format!("--regid={NOBODY}")]).arg("--clear-groups").arg(crate::support::FORERUN);
+    command
+        .args([format!("--reuid={NOBODY}"), format!("--regid={NOBODY}")])
+        .arg("--clear-groups")
+        .arg(crate::support::FORERUN);
     command.args(words).output().unwrap()
 }
 

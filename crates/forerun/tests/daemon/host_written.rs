@@ -117,6 +117,11 @@ fn host_remote_write_comes_back_as_history() {
     let kept: Vec<f64> = series["in_use"].as_array().unwrap().iter().filter_map(serde_json::Value::as_f64).collect();
     assert_eq!(kept, samples.iter().map(|(_, value)| *value).collect::<Vec<_>>(), "{series}");
 
+    // What is older than what was measured since cannot be kept, and is not said to be.
+    let (status, answer) = write(&up, &snappy(&body));
+    assert_eq!(status, 422, "{answer}");
+    assert!(answer.contains("10 samples are not newer"), "{answer}");
+
     let (status, folder) = up.end();
     assert!(status.success());
     let up = Plan::again(folder).start();
