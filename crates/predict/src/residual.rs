@@ -7,7 +7,7 @@
 
 use std::sync::LazyLock;
 
-const BUCKETS: usize = 40;
+const BUCKETS: usize = 32;
 /// Width of a bucket in `asinh` of the residual.
 const WIDTH: f32 = 0.2;
 /// Where the first bucket starts: what lies further below counts there too.
@@ -15,12 +15,15 @@ const FIRST: f32 = -1.4;
 /// Windows that the prior is worth.
 const PRIOR_WINDOWS: f32 = 30.0;
 
-/// A decayed distribution of normalised residuals. 160 bytes and a total.
+/// A decayed distribution of normalised residuals. 128 bytes and a total.
 #[derive(Clone, Debug)]
 pub struct ResidualHistogram {
     weights: [f32; BUCKETS],
     total: f32,
 }
+
+/// Where the buckets start and the last one ends, as residuals.
+static EDGES: LazyLock<[f32; BUCKETS + 1]> = LazyLock::new(|| std::array::from_fn(|bucket| (FIRST + WIDTH * bucket as f32).sinh()));
 
 /// What every histogram starts from: worked out once.
 static PRIOR: LazyLock<ResidualHistogram> = LazyLock::new(ResidualHistogram::prior);
@@ -35,8 +38,7 @@ impl ResidualHistogram {
     fn prior() -> Self {
         let mut weights = [0.0; BUCKETS];
         for (bucket, weight) in weights.iter_mut().enumerate() {
-            let start = laplace_below((FIRST + WIDTH * bucket as f32).sinh());
-            let end = laplace_below((FIRST + WIDTH * (bucket + 1) as f32).sinh());
+            let (start, end) = (laplace_below(EDGES[bucket]), laplace_below(EDGES[bucket + 1]));
             *weight = PRIOR_WINDOWS * (end - if bucket == 0 { 0.0 } else { start });
         }
         let total = weights.iter().sum();
@@ -76,7 +78,7 @@ impl ResidualHistogram {
                 above += self.weights[bucket];
             }
             let inside = ((wanted - above) / self.weights[bucket - 1].max(f32::MIN_POSITIVE)).clamp(0.0, 1.0);
-            *residual = (FIRST + WIDTH * (bucket as f32 - inside)).sinh();
+            *residual = EDGES[bucket] + inside * (EDGES[bucket - 1] - EDGES[bucket]);
         }
         found
     }
