@@ -93,7 +93,7 @@ impl Givers {
 
 /// The order in which offers are served.
 pub fn order(offers: &mut [Offer]) {
-    offers.sort_by_key(|offer| {
+    offers.sort_by_cached_key(|offer| {
         let figures = &offer.because.figures;
         let gain = figures.chance * figures.seconds_saved / figures.hold_cost.max(1e-6);
         // Floats of one sign compare like their bits; a negative or odd gain counts as none.

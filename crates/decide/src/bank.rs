@@ -6,7 +6,6 @@ use predict::recurrent::{FEATURES, QUANTILES, Weights, step_batch};
 #[derive(Clone, Debug, Default)]
 pub struct Bank {
     weights: Option<Weights>,
-    inputs: Vec<f32>,
     states: Vec<f32>,
     outputs: Vec<f32>,
     free: Vec<u32>,
@@ -29,6 +28,15 @@ impl Bank {
         self.weights.is_some()
     }
 
+    /// Makes room for `rows` more.
+    pub fn reserve(&mut self, rows: usize) {
+        let rows = rows.saturating_sub(self.free.len());
+        self.outputs.reserve(rows * QUANTILES);
+        if let Some(weights) = &self.weights {
+            self.states.reserve(rows * weights.hidden());
+        }
+    }
+
     /// A row for a series.
     pub fn take_row(&mut self) -> u32 {
         let row = self.free.pop().unwrap_or_else(|| {
@@ -36,7 +44,6 @@ impl Bank {
             self.rows - 1
         });
         let rows = self.rows as usize;
-        self.inputs.resize(rows * FEATURES, 0.0);
         self.outputs.resize(rows * QUANTILES, 0.0);
         if let Some(weights) = &self.weights {
             let hidden = weights.hidden();
@@ -51,20 +58,16 @@ impl Bank {
         self.free.push(row);
     }
 
-    /// Writes the inputs of rows; rows that are not named keep theirs.
-    pub fn write(&mut self, inputs: &[(u32, [f32; FEATURES])]) {
-        for (row, input) in inputs {
-            if let Some(held) = self.inputs.get_mut(*row as usize * FEATURES..).and_then(|rest| rest.first_chunk_mut()) {
-                *held = *input;
+    /// Steps all rows once, on the given inputs; rows that are not named see zeros. The inputs live only as long as the step.
+    pub fn step(&mut self, named: &[(u32, [f32; FEATURES])]) {
+        let Some(weights) = &self.weights else { return };
+        let mut inputs = vec![0.0; self.rows as usize * FEATURES];
+        for (row, input) in named {
+            if let Some(place) = inputs.get_mut(*row as usize * FEATURES..).and_then(|rest| rest.first_chunk_mut()) {
+                *place = *input;
             }
         }
-    }
-
-    /// Steps all rows once.
-    pub fn step(&mut self) {
-        if let Some(weights) = &self.weights {
-            step_batch(weights, &self.inputs, &mut self.states, &mut self.outputs);
-        }
+        step_batch(weights, &inputs, &mut self.states, &mut self.outputs);
     }
 
     /// The output of a row; `None` while there are no weights.
@@ -75,6 +78,6 @@ impl Bank {
 
     /// Bytes held.
     pub fn bytes(&self) -> usize {
-        (self.inputs.capacity() + self.states.capacity() + self.outputs.capacity()) * size_of::<f32>()
+        (self.states.capacity() + self.outputs.capacity()) * size_of::<f32>()
     }
 }

@@ -269,7 +269,7 @@ impl Engine {
 
     /// What the load planner sees of the window that starts now.
     pub(crate) fn view(&self, now: Moment) -> WindowView<'_> {
-        WindowView { now, start: self.wall, settings: &self.settings, schemes: &self.schemes, announcements: &self.announcements, capacity: self.capacity }
+        WindowView { now, start: self.wall, settings: &self.settings, schemes: &self.schemes, announcements: &self.announcements, capacity: self.capacity, modes: &self.modes }
     }
 
     /// The targets, by ordinal.

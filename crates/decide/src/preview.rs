@@ -42,10 +42,6 @@ impl Engine {
                 let (plan, _) = look(&view, ordinal, target, place);
                 match plan {
                     Plan::Wait(wait) => run.waits.push((ordinal, resource, wait)),
-                    Plan::Change(_) if mode == Mode::Observe => run.waits.push((ordinal, resource, Wait::Paused)),
-                    Plan::Change(offer) if mode == Mode::Recommend && target.knobs[place].is_advised(offer.to) => {
-                        run.waits.push((ordinal, resource, Wait::Fits));
-                    }
                     Plan::Change(offer) => {
                         let Offer { to, because, .. } = *offer;
                         let Some(before) = target.knobs[place].base() else { continue };

@@ -1,6 +1,7 @@
 //! The parts of the forerun command: configuration, command line, client, tables for people, examples, and the daemon's
 //! wiring. A library so that benches and host tests use the very same parts.
 
+pub mod allocator;
 pub mod backtest;
 pub mod cli;
 pub mod client;

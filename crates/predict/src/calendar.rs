@@ -2,7 +2,7 @@
 
 use model::{Span, WallTime};
 
-use crate::half::Half;
+use crate::half::{Beside, Half};
 
 /// Slots of a day: ten minutes each, or the window where that is longer.
 const DAY_SLOTS: usize = 144;
@@ -36,12 +36,13 @@ impl Slot {
     }
 }
 
-/// Peak and mean per slot of the day, deviation per slot, and peak per slot of the week. 1 KiB.
+/// Peak and mean per slot of the day, deviation per slot, and peak per slot of the week. 900 bytes.
 #[derive(Clone, Debug)]
 pub struct CalendarMemory {
     peak: [Half; DAY_SLOTS],
     mean: [Half; DAY_SLOTS],
-    deviation: [Half; DAY_SLOTS],
+    /// Beside the mean.
+    deviation: [Beside; DAY_SLOTS],
     week: [Half; WEEK_SLOTS],
     /// The slot that was written last: the first window of a slot replaces, the others add to it.
     current: u16,
@@ -52,7 +53,7 @@ impl Default for CalendarMemory {
         CalendarMemory {
             peak: [Half::UNKNOWN; DAY_SLOTS],
             mean: [Half::UNKNOWN; DAY_SLOTS],
-            deviation: [Half::UNKNOWN; DAY_SLOTS],
+            deviation: [Beside::UNKNOWN; DAY_SLOTS],
             week: [Half::UNKNOWN; WEEK_SLOTS],
             current: u16::MAX,
         }
@@ -71,8 +72,10 @@ impl CalendarMemory {
             Some(held) if continued => Half::new(held + share.max(0.1) * (new - held)),
             _ => Half::new(new),
         };
-        self.mean[slot.day] = blend(self.mean[slot.day], mean);
-        self.deviation[slot.day] = blend(self.deviation[slot.day], deviation);
+        let held = self.mean[slot.day];
+        let usual = self.deviation[slot.day].get(held).map_or(Half::UNKNOWN, Half::new);
+        self.mean[slot.day] = blend(held, mean);
+        self.deviation[slot.day] = blend(usual, deviation).get().map_or(Beside::UNKNOWN, |deviation| Beside::new(deviation, self.mean[slot.day]));
         self.peak[slot.day] = match self.peak[slot.day].get() {
             Some(held) if continued => Half::new(held.max(peak)),
             _ => Half::new(peak),
@@ -100,7 +103,7 @@ impl CalendarMemory {
     }
     /// How far off the forecast was in the slot yesterday.
     pub fn deviation(&self, slot: Slot) -> Option<f32> {
-        self.deviation[slot.day].get()
+        self.deviation[slot.day].get(self.mean[slot.day])
     }
     /// The usual peak of these two hours of the week.
     pub fn week_peak(&self, slot: Slot) -> Option<f32> {

@@ -70,16 +70,16 @@ impl Buckets {
 }
 
 /// Weights per bucket, halved in effect every half-life. Holds only the buckets between the lowest and the highest one that
-/// was ever used: for a workload within a factor of ten of itself, about 50 of them (400 bytes).
+/// was ever used: for a workload within a factor of ten of itself, about 50 of them (400 bytes, or 200 kept as `f32`).
 #[derive(Clone, Debug)]
-pub struct DecayingHistogram {
+pub struct DecayingHistogram<W = f64> {
     buckets: Buckets,
     half_life: Span,
     /// Set by the first sample, rounded to half-lives.
     reference: Option<Moment>,
     /// The bucket of `weights[0]`.
     offset: u16,
-    weights: Vec<f64>,
+    weights: Vec<W>,
     total: f64,
     /// The lowest bucket that is not light; `count - 1` at first.
     low: u16,
@@ -87,9 +87,35 @@ pub struct DecayingHistogram {
     high: u16,
 }
 
-impl DecayingHistogram {
+/// How the weight of a bucket is kept: `f64` to equal the VPA bit by bit, `f32` in half of the memory.
+pub trait Weight: Copy + Default {
+    /// The weight.
+    fn get(self) -> f64;
+    /// Keeps `weight`.
+    fn keep(weight: f64) -> Self;
+}
+
+impl Weight for f64 {
+    fn get(self) -> f64 {
+        self
+    }
+    fn keep(weight: f64) -> f64 {
+        weight
+    }
+}
+
+impl Weight for f32 {
+    fn get(self) -> f64 {
+        f64::from(self)
+    }
+    fn keep(weight: f64) -> f32 {
+        weight as f32
+    }
+}
+
+impl<W: Weight> DecayingHistogram<W> {
     /// An empty histogram. A `half_life` of zero is read as one nanosecond.
-    pub fn new(buckets: Buckets, half_life: Span) -> DecayingHistogram {
+    pub fn new(buckets: Buckets, half_life: Span) -> DecayingHistogram<W> {
         DecayingHistogram {
             buckets,
             half_life: half_life.max(Span::from_nanos(1)),
@@ -112,8 +138,9 @@ impl DecayingHistogram {
         let weight = weight.max(0.0) * self.growth(at);
         let bucket = self.buckets.find(value);
         let held = self.slot(bucket);
-        *held += weight;
-        let heavy = *held >= EPSILON;
+        let sum = held.get() + weight;
+        *held = W::keep(sum);
+        let heavy = sum >= EPSILON;
         self.total += weight;
         if heavy {
             self.low = self.low.min(bucket as u16);
@@ -127,13 +154,13 @@ impl DecayingHistogram {
         let bucket = self.buckets.find(value);
         self.total = less(self.total, weight);
         let held = self.slot(bucket);
-        *held = less(*held, weight);
+        *held = W::keep(less(held.get(), weight));
         self.tighten();
     }
 
     /// Bytes held on the heap.
     pub fn heap_bytes(&self) -> usize {
-        self.weights.capacity() * size_of::<f64>()
+        self.weights.capacity() * size_of::<W>()
     }
 
     /// Whether there is nothing to tell a percentile from.
@@ -192,7 +219,7 @@ impl DecayingHistogram {
     fn scale(&mut self, half_lives: f64) {
         let factor = (-half_lives.round()).exp2();
         for weight in &mut self.weights {
-            *weight *= factor;
+            *weight = W::keep(weight.get() * factor);
         }
         self.total *= factor;
         self.tighten();
@@ -211,22 +238,22 @@ impl DecayingHistogram {
 
     fn weight(&self, bucket: usize) -> f64 {
         let place = bucket.checked_sub(usize::from(self.offset));
-        place.and_then(|place| self.weights.get(place)).copied().unwrap_or(0.0)
+        place.and_then(|place| self.weights.get(place)).map_or(0.0, |weight| weight.get())
     }
 
     /// The weight of `bucket`, making room for it.
-    fn slot(&mut self, bucket: usize) -> &mut f64 {
+    fn slot(&mut self, bucket: usize) -> &mut W {
         if self.weights.is_empty() {
             self.offset = bucket as u16;
         }
         let offset = usize::from(self.offset);
         if bucket < offset {
             self.weights.reserve_exact(offset - bucket);
-            self.weights.splice(0..0, std::iter::repeat_n(0.0, offset - bucket));
+            self.weights.splice(0..0, std::iter::repeat_n(W::default(), offset - bucket));
             self.offset = bucket as u16;
         } else if bucket - offset >= self.weights.len() {
             self.weights.reserve_exact(bucket - offset + 1 - self.weights.len());
-            self.weights.resize(bucket - offset + 1, 0.0);
+            self.weights.resize(bucket - offset + 1, W::default());
         }
         &mut self.weights[bucket - usize::from(self.offset)]
     }
@@ -272,7 +299,7 @@ mod tests {
 
     #[test]
     fn percentile_is_the_end_of_its_bucket() {
-        let mut histogram = DecayingHistogram::new(Buckets::cpu_cores(), DAY);
+        let mut histogram = DecayingHistogram::<f64>::new(Buckets::cpu_cores(), DAY);
         assert_eq!(histogram.percentile(0.5), None);
         for (value, weight) in [(1.0, 4.0), (2.0, 5.0), (3.0, 1.0)] {
             histogram.add(value, weight, at(0));
@@ -291,7 +318,7 @@ mod tests {
 
     #[test]
     fn old_samples_fade_and_the_reference_moves() {
-        let mut histogram = DecayingHistogram::new(Buckets::cpu_cores(), DAY);
+        let mut histogram = DecayingHistogram::<f64>::new(Buckets::cpu_cores(), DAY);
         for hour in 0..24 {
             histogram.add(8.0, 1.0, at(hour));
         }
@@ -308,7 +335,7 @@ mod tests {
 
     #[test]
     fn subtracting_takes_back() {
-        let mut histogram = DecayingHistogram::new(Buckets::memory_bytes(), DAY);
+        let mut histogram = DecayingHistogram::<f64>::new(Buckets::memory_bytes(), DAY);
         histogram.add(1e9, 1.0, at(24));
         histogram.subtract(1e9, 1.0, at(24));
         assert!(histogram.is_empty());
@@ -318,7 +345,7 @@ mod tests {
 
     #[test]
     fn memory_stays_small() {
-        let mut histogram = DecayingHistogram::new(Buckets::cpu_cores(), DAY);
+        let mut histogram = DecayingHistogram::<f64>::new(Buckets::cpu_cores(), DAY);
         for minute in 0..10_000_u64 {
             let value = 1.0 + (minute % 100) as f64 / 11.0;
             histogram.add(value, 0.1, Moment::after_start(Span::from_secs(minute * 60)));

@@ -20,7 +20,7 @@ pub use calendar::{CalendarMemory, Slot};
 pub use conformal::LevelControl;
 pub use cycle::CycleMemory;
 pub use experts::Expert;
-pub use histogram::{Buckets, DecayingHistogram};
+pub use histogram::{Buckets, DecayingHistogram, Weight as HistogramWeight};
 pub use regression::RecursiveLeastSquares;
 pub use residual::ResidualHistogram;
 pub use series::{Recurrent, Scheme, Series, Trust};

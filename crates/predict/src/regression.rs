@@ -35,12 +35,10 @@ impl<const N: usize, const T: usize> RecursiveLeastSquares<N, T> {
         let mut gain = [0.0f32; N];
         let mut at = 0;
         for row in 0..N {
-            gain[row] += self.inverse[at] * features[row];
-            for column in row + 1..N {
-                let entry = self.inverse[at + column - row];
-                gain[row] += entry * features[column];
-                gain[column] += entry * features[row];
-            }
+            let beyond = row + 1;
+            let entries = &self.inverse[at + 1..at + N - row];
+            let along = both_ways(entries, &features[beyond..], features[row], &mut gain[beyond..]);
+            gain[row] += self.inverse[at] * features[row] + along;
             at += N - row;
         }
         let spread: f32 = gain.iter().zip(features).map(|(gain, feature)| gain * feature).sum();
@@ -86,6 +84,26 @@ impl<const N: usize, const T: usize> RecursiveLeastSquares<N, T> {
             at += N - row;
         }
     }
+}
+
+/// A row of a symmetric matrix: returns its product with `features`, and adds its entries times `feature` to `gain`. Four sums
+/// side by side, since one alone would wait for each addition.
+fn both_ways(entries: &[f32], features: &[f32], feature: f32, gain: &mut [f32]) -> f32 {
+    let mut sums = [0.0f32; 4];
+    let (fours, rest) = entries.as_chunks::<4>();
+    let (feature_fours, feature_rest) = features.as_chunks::<4>();
+    let (gain_fours, gain_rest) = gain.as_chunks_mut::<4>();
+    for ((entries, features), gain) in fours.iter().zip(feature_fours).zip(gain_fours) {
+        for lane in 0..4 {
+            sums[lane] += entries[lane] * features[lane];
+            gain[lane] += entries[lane] * feature;
+        }
+    }
+    for ((entry, other), gain) in rest.iter().zip(feature_rest).zip(gain_rest) {
+        sums[0] += entry * other;
+        *gain += entry * feature;
+    }
+    (sums[0] + sums[2]) + (sums[1] + sums[3])
 }
 
 #[cfg(test)]

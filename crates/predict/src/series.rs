@@ -74,7 +74,7 @@ pub enum Trust {
     },
 }
 
-/// What the shared GRU needs of a series; allocated when the first weights arrive.
+/// What the shared GRU needs of a series.
 #[derive(Clone, Debug)]
 pub struct Recurrent {
     normaliser: Normaliser,
@@ -119,14 +119,14 @@ pub struct Series {
     residuals: [ResidualHistogram; EXPERTS - 1],
     loss: [f32; EXPERTS],
     weights: [f32; EXPERTS],
-    histogram: DecayingHistogram,
+    histogram: DecayingHistogram<f32>,
     calendar: CalendarMemory,
     cycle: CycleMemory,
     trail: Trail,
     open: Open,
     prepared: Prepared,
     control: LevelControl,
-    recurrent: Option<Box<Recurrent>>,
+    recurrent: Option<Recurrent>,
     coverage: f32,
     windows: u32,
 }
@@ -177,7 +177,7 @@ impl Series {
             let seen = if matches!(expert, Expert::RidgeMean) { value } else { logarithm };
             let residual = (seen - self.prepared.centre[place]) / self.prepared.scale[place];
             self.open.excess[place] += (value - self.prepared.limit[place]).max(0.0);
-            match (expert, self.recurrent.as_deref_mut()) {
+            match (expert, self.recurrent.as_mut()) {
                 (Expert::Recurrent, Some(recurrent)) => recurrent.residuals.add(residual, weight),
                 (Expert::Recurrent, None) => {}
                 _ => self.residuals[place].add(residual, weight),
@@ -224,7 +224,7 @@ impl Series {
             let loss = (self.prepared.limit[place] + open.excess[place] / open.count as f32 / tail.max(1e-4)) / unit;
             self.loss[place] += share * (loss - self.loss[place]);
         }
-        if let Some(recurrent) = self.recurrent.as_deref_mut() {
+        if let Some(recurrent) = self.recurrent.as_mut() {
             recurrent.residuals.decay(KEEP_RESIDUALS);
         }
         let violated = open.above / open.count as f32;
@@ -238,7 +238,7 @@ impl Series {
         let window = WindowUse { peak: self.trail.peaks[0], mean: self.trail.means[0], expected: None };
         let recurrent = self
             .recurrent
-            .get_or_insert_with(|| Box::new(Recurrent { normaliser: Normaliser::default(), residuals: ResidualHistogram::default() }));
+            .get_or_insert_with(|| Recurrent { normaliser: Normaliser::default(), residuals: ResidualHistogram::default() });
         recurrent.normaliser.observe(&pace(scheme), &window, &Calendar::at(Some(next)), input);
     }
 
@@ -255,7 +255,7 @@ impl Series {
         self.prepare_ridge_mean(slot, unit);
         self.prepare_ridge_peak(slot, &view);
         self.prepare_plain(slot, &view);
-        if let (Some(output), Some(state)) = (recurrent, self.recurrent.as_deref()) {
+        if let (Some(output), Some(state)) = (recurrent, self.recurrent.as_ref()) {
             let quantiles = state.normaliser.quantiles(&pace(scheme), output);
             let (median, ninth) = (view.of(quantiles[1]), view.of(quantiles[3]));
             self.set(Expert::Recurrent, median, (ninth - median).max(1e-3));
@@ -372,7 +372,7 @@ impl Series {
     }
 
     fn residuals(&self, expert: Expert) -> &ResidualHistogram {
-        match (expert, self.recurrent.as_deref()) {
+        match (expert, self.recurrent.as_ref()) {
             (Expert::Recurrent, Some(recurrent)) => &recurrent.residuals,
             (Expert::Recurrent, None) => &self.residuals[Expert::RidgePeak as usize],
             _ => &self.residuals[expert as usize],
@@ -384,7 +384,9 @@ impl Series {
         let centre = self.prepared.centre[place];
         let amount = |said: f32| if matches!(expert, Expert::RidgeMean) { said.max(0.0) } else { self.prepared.view.amount(said) };
         let crest = self.trail.crest;
-        amount(centre + self.prepared.scale[place] * residual).min(PLAUSIBLE * amount(centre).clamp(crest, GROWTH_MAX * crest))
+        let said = amount(centre + self.prepared.scale[place] * residual);
+        // Most lie below the least that the bound can be.
+        if said <= PLAUSIBLE * crest { said } else { said.min(PLAUSIBLE * amount(centre).clamp(crest, GROWTH_MAX * crest)) }
     }
 
     fn amount(&self, expert: Expert, tail: f32) -> f32 {
@@ -542,8 +544,7 @@ impl Series {
 
     /// Bytes that the series holds, its heap included.
     pub fn bytes(&self) -> usize {
-        let recurrent = self.recurrent.as_ref().map_or(0, |_| size_of::<Recurrent>());
-        size_of::<Series>() + self.histogram.heap_bytes() + recurrent
+        size_of::<Series>() + self.histogram.heap_bytes()
     }
 }
 

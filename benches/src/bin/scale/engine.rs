@@ -6,8 +6,8 @@ use anyhow::{Context, Result};
 use benches::{Arguments, Asked, Report};
 use decide::{Engine, Settings};
 use model::{
-    Bounds, Bytes, Capacity, Digest, Limit, Metric, MilliCores, Moment, Observation, Ordinal, Resource, Setting, Span, TargetId,
-    TargetKind, TargetSample, TargetSpec, Tier, WallTime,
+    Bounds, Bytes, Capacity, Digest, Limit, Metric, MilliCores, Moment, Observation, Ordinal, Outcome, Resource, Setting, Span, TargetId,
+    TargetKind, TargetSample, TargetSpec, Ticket, Tier, WallTime,
 };
 use predict::recurrent::{FEATURES, Weights};
 
@@ -117,10 +117,14 @@ impl Fleet {
         let wall = WallTime::from_unix_secs(1_704_067_200 + (self.step * INTERVAL) as i64);
         let observation = Observation::Samples { wall, samples };
         let (began, cpu_began) = (Instant::now(), cpu_time());
-        self.engine.step(now(self.step), &observation);
+        let tickets: Vec<Ticket> = self.engine.step(now(self.step), &observation).iter().map(|decision| decision.ticket).collect();
         let (took, cpu_took) = (began.elapsed(), cpu_time().saturating_sub(cpu_began));
         if let Observation::Samples { samples, .. } = observation {
             self.samples = samples;
+        }
+        // As the daemon does in mode recommend: every decision comes back.
+        for ticket in tickets {
+            self.tell(&Observation::Done { ticket, outcome: Outcome::Recommended });
         }
         if self.step.is_multiple_of(PER_WINDOW) {
             times.turns.push(took);

@@ -12,6 +12,8 @@ use benches::{Arguments, Report};
 
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::of_process()?;
+    // As the daemon does.
+    forerun::allocator::give_back_bursts();
     // The promises are for two cores.
     let threads: usize = arguments.setting("threads", 2)?;
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("cannot start the threads")?;

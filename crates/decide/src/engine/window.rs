@@ -33,8 +33,8 @@ impl Engine {
             self.assign_rows(&mut targets);
             let turn = self.turn(now, wall);
             let inputs = over_all(&mut targets, |_, target, inputs| turn.close(target, inputs));
-            self.bank.write(&inputs);
-            self.bank.step();
+            self.bank.step(&inputs);
+            drop(inputs);
             let turn = self.turn(now, wall);
             let offers = over_all(&mut targets, |ordinal, target, offers| turn.plan(ordinal, target, offers));
             self.targets = targets;
@@ -68,6 +68,9 @@ impl Engine {
 
     /// Gives every series its row in the bank, in the order of ordinals.
     fn assign_rows(&mut self, targets: &mut Slots) {
+        let lacks = |(series, row): &(&Option<Box<predict::Series>>, &u32)| series.is_some() && **row == NO_ROW;
+        let lacking = targets.iter().flatten().map(|target| target.series.iter().zip(&target.rows).filter(lacks).count()).sum();
+        self.bank.reserve(lacking);
         for target in targets.iter_mut().flatten() {
             for (series, row) in target.series.iter().zip(&mut target.rows) {
                 if series.is_some() && *row == NO_ROW {

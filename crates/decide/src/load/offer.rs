@@ -1,9 +1,12 @@
 //! What one knob of one target should hold in the coming window.
 
-use model::{Because, Bounds, Cap, Capacity, Metric, Moment, OfferFigures, Ordinal, Resource, Setting, Span, Tier, Trigger, Wait, WallTime};
+use model::{
+    Because, Bounds, Cap, Capacity, Metric, Mode, Moment, OfferFigures, Ordinal, Planner, Resource, Setting, Span, Tier, Trigger, Wait, WallTime,
+};
 use predict::{Series, Trust};
 
 use crate::announcements::Announcements;
+use crate::modes::Modes;
 use crate::knob::{Knob, least, metric_of, to_base, to_units, units_per_base};
 use crate::settings::{Rails, Settings, TierSettings};
 use crate::target::{Schemes, Target};
@@ -23,6 +26,8 @@ pub struct WindowView<'a> {
     pub announcements: &'a Announcements,
     /// What the host has, where that is known: no quota is worth more than all of its cores.
     pub capacity: Option<Capacity>,
+    /// What the planner may do with whom.
+    pub modes: &'a Modes,
 }
 
 /// A change of one knob that the planner would like.
@@ -62,9 +67,6 @@ pub enum Plan {
     Wait(Wait),
 }
 
-/// No more than this many times the highest value ever seen is held.
-const PLAUSIBLE: f32 = 4.0;
-
 /// What is wanted of a knob, before rails.
 struct Want {
     units: u64,
@@ -88,7 +90,10 @@ pub fn look(view: &WindowView<'_>, ordinal: Ordinal, target: &Target, place: usi
     if let Some(wait) = knob.blocked(view.now) {
         return (Plan::Wait(wait), units);
     }
+    let mode = view.modes.of(Planner::Load, ordinal);
     let plan = match turn(view, knob, resource, holds.amount(), &want) {
+        Ok(_) if mode == Mode::Observe => Plan::Wait(Wait::Paused),
+        Ok(to) if mode == Mode::Recommend && knob.is_advised(to) => Plan::Wait(Wait::Fits),
         Ok(to) => Plan::Change(Box::new(offer(view, ordinal, target, place, holds, to, want))),
         Err(Wait::Fits) => Plan::Wait(match metric_of(resource).and_then(|metric| target.series(metric)).map(Series::trust) {
             Some(Trust::Fallback { coverage }) => Wait::Uncertain { coverage },
@@ -113,8 +118,6 @@ fn wanted(view: &WindowView<'_>, ordinal: Ordinal, target: &Target, resource: Re
     let limit = series.limit().ok_or(Wait::Learning { have: 0, need: 1 })?;
     let tier = view.settings.load.tier(target.spec.tier);
     let burstiness = if resource == Resource::CpuQuota { target.burstiness } else { 1.0 };
-    // After a leap the far quantiles know no bounds: beyond several times all that was ever seen nothing is held.
-    let limit = limit.min(PLAUSIBLE * series.crest());
     let mut amount = limit * (1.0 + tier.head_room) * burstiness;
     if resource == Resource::MemoryLimit && view.settings.load.react {
         // What comes close to its limit is answered at once with a raise: a limit that recent peaks come close to would go up and

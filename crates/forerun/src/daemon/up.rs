@@ -40,6 +40,7 @@ const JOURNAL_SHARE: u64 = 4;
 /// # Errors
 /// When the configuration, the state folder, the database or a listener cannot be used.
 pub fn up(common: &Common, arguments: &UpArguments) -> Outcome {
+    crate::allocator::give_back_bursts();
     let mut loaded = crate::cli::configuration(common, &arguments.overrides())?;
     log();
     if arguments.examples {
