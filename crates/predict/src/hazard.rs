@@ -17,7 +17,7 @@ mod rhythm;
 mod track;
 mod visitors;
 
-use model::WallTime;
+use model::{Span, WallTime};
 
 use chain::Chains;
 use contexts::{Around, CHOICES, OWN, OWN_SIZES, SHARED, SHARED_SIZE};
@@ -33,8 +33,6 @@ const STRENGTH: f32 = 3.0;
 /// Outcomes that a unit's own and a shared count remember.
 const OWN_MEMORY: f32 = 120.0;
 const SHARED_MEMORY: f32 = 2_000.0;
-/// Steps of the hour that the minute tables have room for.
-const MINUTES: u64 = 60;
 
 /// What happened in a step.
 #[derive(Clone, Copy, Debug)]
@@ -139,14 +137,7 @@ impl ArrivalModel {
         let mut returns = vec![0.0; self.slots.len()];
         let mut guests = vec![0; self.slots.len()];
         self.visitors.chances(self.step, &mut returns, &mut guests);
-        let seconds = coming.second_of_day();
-        let base = Around {
-            minute: (u64::from(seconds) / 60 % MINUTES) as usize,
-            hour_of_week: usize::from(coming.hour_of_week()),
-            ten_minutes: seconds as usize / 600,
-            tide: self.tide(),
-            ..Around::default()
-        };
+        let base = Around { tide: self.tide(), ..clock(coming) };
         for (slot, chance) in chances.iter_mut().enumerate() {
             if happened.busy[slot] {
                 // It is running on: nothing to predict, and nothing to learn from.
@@ -161,7 +152,10 @@ impl ArrivalModel {
                 let track = &self.slots[below].track;
                 (track.recent(4), track.age, happened.busy[below])
             });
-            *chance = self.predict(slot, &around);
+            let state = &self.slots[slot];
+            let (standing, likely) = self.foresee(&state.track, &state.own, &around, self.step);
+            self.slots[slot].standing = Some(standing);
+            *chance = likely;
         }
     }
 
@@ -219,16 +213,28 @@ impl ArrivalModel {
         (ratio.log2() * 3.0 + 4.0).clamp(0.0, 7.0) as usize
     }
 
-    fn predict(&mut self, slot: usize, around: &Around) -> f32 {
+    /// The chances of `slot` in the steps from `coming` on, each if those before it saw no use; users, chains and slots below
+    /// are left out.
+    pub fn if_unused(&self, slot: usize, coming: WallTime, step: Span, steps: u32) -> Vec<f32> {
         let state = &self.slots[slot];
-        let track = &state.track;
-        let beat = track.rhythm.beat(self.step);
+        let mut track = state.track.clone();
+        let mut chances = Vec::with_capacity(steps as usize);
+        for ahead in 0..steps {
+            let around = Around { tide: self.tide(), ..clock(coming.plus(step.times(u64::from(ahead)))) };
+            chances.push(self.foresee(&track, &state.own, &around, self.step + ahead).1);
+            track.push(self.step + ahead, false, 0);
+        }
+        chances
+    }
+
+    fn foresee(&self, track: &Track, table: &[Counter], around: &Around, coming: u32) -> (Standing, f32) {
+        let beat = track.rhythm.beat(coming);
         let own = contexts::own(track, around, &beat);
         let long = track.rates[4].clamp(1e-4, 1.0 - 1e-4);
         let mut offset = 0;
         let mut counts = [Counter::NEW; OWN];
         for ((count, &context), size) in counts.iter_mut().zip(&own).zip(OWN_SIZES) {
-            *count = state.own[offset + context as usize];
+            *count = table[offset + context as usize];
             offset += size;
         }
         let own_chance = |place: usize| (counts[place].chance(long, STRENGTH), counts[place].seen());
@@ -253,8 +259,17 @@ impl ArrivalModel {
         }
         let odds = self.last.mix(&layers, choices[0]);
         let chance = (squash(odds) + self.correction.chance(odds, choices[0])) / 2.0;
-        self.slots[slot].standing = Some(Standing { own, shared, inputs, choices, layers, odds });
-        chance
+        (Standing { own, shared, inputs, choices, layers, odds }, chance)
+    }
+}
+
+fn clock(coming: WallTime) -> Around {
+    let seconds = coming.second_of_day();
+    Around {
+        minute: (seconds / 60 % 60) as usize,
+        hour_of_week: usize::from(coming.hour_of_week()),
+        ten_minutes: seconds as usize / 600,
+        ..Around::default()
     }
 }
 

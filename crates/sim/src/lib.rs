@@ -12,6 +12,5 @@
 pub mod backtest;
 pub mod baselines;
 pub mod ours;
-pub mod ours_pool;
 pub mod report;
 pub mod trace;
