@@ -1,15 +1,21 @@
-//! Scores warm-pool policies on trace files: `pools FILE... [--json] [--equal] [--memory GB] [--points]`.
+//! Scores warm-pool policies on trace files: `pools FILE... [--json] [--equal] [--memory GB] [--points] [--only POLICY]`.
 
 use std::path::Path;
 
-use sim::backtest::pool::{PoolOptions, Workload, run};
+use sim::backtest::pool::{PoolOptions, Workload, run_with};
 
+#[expect(clippy::disallowed_methods, reason = "an example is a program: its arguments come from the command line")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut options = PoolOptions::default();
     let (mut files, mut json, mut points) = (Vec::new(), false, false);
+    let mut policies = sim::baselines::pool::all();
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
+            "--only" => {
+                let name = arguments.next().ok_or("--only needs a policy")?;
+                policies.retain(|policy| policy.name() == name);
+            }
             "--json" => json = true,
             "--points" => points = true,
             "--equal" => options.equal_weights = true,
@@ -30,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             workload.steps,
             workload.step
         );
-        let card = run(&workload, &options, &|done, of| eprint!("\r{done}/{of} policies"));
+        let card = run_with(&policies, &workload, &options, &|done, of| eprint!("\r{done}/{of} policies"));
         eprintln!();
         if json {
             println!("{}", serde_json::to_string(&card)?);

@@ -6,7 +6,7 @@ use super::rhythm::Beat;
 use super::track::Track;
 
 const AGES: usize = 40;
-const RATES: usize = 16;
+const RATES: usize = 20;
 
 /// Tables of a unit's own: how many contexts each has.
 pub(super) const OWN_SIZES: [usize; OWN] = [64, 256, 60, 16 * AGES, 48, 144, 48, 168];

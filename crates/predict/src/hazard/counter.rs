@@ -47,10 +47,10 @@ pub(super) fn coarse(value: u32, bins: usize) -> usize {
     EDGES.partition_point(|&edge| edge < value).min(bins - 1)
 }
 
-/// The bin of a rate between 0 and 1: one per doubling from 1/4096, twice as fine above 1/2.
+/// The bin of a rate between 0 and 1: one per doubling of its odds from 1/65536.
 pub(super) fn rate_bin(rate: f32, bins: usize) -> usize {
     let odds = rate / (1.0 - rate).max(1e-4);
-    let bin = (odds.max(1e-9).log2() + 12.0).max(0.0);
+    let bin = (odds.max(1e-9).log2() + 16.0).max(0.0);
     (bin as usize).min(bins - 1)
 }
 
@@ -69,7 +69,9 @@ mod tests {
         assert!((counter.chance(0.25, 4.0) - 0.5).abs() < 1e-6);
         // With a memory of two, an outcome moves the chance by half.
         let mut short = Counter::NEW;
-        [false, false, false, true].map(|happened| short.learn(happened, 2.0));
+        for happened in [false, false, false, true] {
+            short.learn(happened, 2.0);
+        }
         assert!((short.chance(0.0, 0.0) - 0.5).abs() < 1e-6);
     }
 

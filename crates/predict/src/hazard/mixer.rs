@@ -16,7 +16,7 @@ pub(super) fn squash(odds: f32) -> f32 {
 }
 
 /// No chance is taken to be below this, nor above one minus it.
-const LEAST: f32 = 1e-4;
+const LEAST: f32 = 1e-6;
 
 /// One weight vector per value of a context.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ impl Layer {
     pub fn mix(&self, inputs: &[f32], context: usize) -> f32 {
         let weights = &self.weights[context * self.inputs..][..self.inputs];
         let sum: f32 = weights.iter().zip(inputs).map(|(weight, input)| weight * input).sum();
-        sum.clamp(-9.0, 9.0)
+        sum.clamp(-14.0, 14.0)
     }
 
     /// Moves the weights of `context` so that `inputs` come closer to `happened`; fast at first, then at rate `floor`.
@@ -60,7 +60,7 @@ pub(super) struct Correction {
 /// Points per context.
 const POINTS: usize = 33;
 /// The log odds of the outermost points.
-const REACH: f32 = 8.0;
+const REACH: f32 = 12.0;
 
 impl Correction {
     pub fn new(contexts: usize) -> Correction {

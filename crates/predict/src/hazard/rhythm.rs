@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn says_nothing_without_history() {
         let mut rhythm = Rhythm::default();
-        [1, 9, 11].map(|step| rhythm.learn(step));
+        [1, 9, 11].into_iter().for_each(|step| rhythm.learn(step));
         assert_eq!(rhythm.beat(12), Beat::default());
     }
 }

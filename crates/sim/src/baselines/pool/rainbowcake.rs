@@ -79,7 +79,7 @@ mod tests {
         let mut rule = Layered { factor: -(0.2_f64.ln()), most: 8, gaps: Vec::new(), since: None };
         // Without a gap the most; then gaps of 2: 1.609 * 2 = 3.2, so 4 steps.
         assert_eq!(answers(&mut rule, "1000000000"), "1111111100");
-        let mut rule = Layered { gaps: vec![2; 6], ..rule };
+        let mut rule = Layered { gaps: vec![2; 6], since: None, ..rule };
         assert_eq!(answers(&mut rule, "10100000")[2..], *"111100");
     }
 

@@ -104,7 +104,7 @@ mod tests {
         let timer = window(|at| at % 5 == 0);
         assert!(autoregression(&timer) > 0.8);
         assert!(autoregression(&timer[..HISTORY - 1]) < 0.2);
-        assert!((chain(&timer) - 24.0 / 95.0).abs() < 0.01);
+        assert!((chain(&timer) - 23.0 / 95.0).abs() < 0.01);
         // Uses in pairs: after a quiet step one in three.
         assert!((chain(&window(|at| at % 4 < 2)) - 0.5).abs() < 0.02);
     }
