@@ -19,6 +19,7 @@ mod preview;
 mod settings;
 mod target;
 mod views;
+pub mod warm;
 mod watch;
 
 pub use engine::Engine;

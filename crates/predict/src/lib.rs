@@ -4,6 +4,7 @@
 //! told to, learns from what its experts had said of that window, and says the quantiles of the next one. Pure: time comes in.
 #![forbid(unsafe_code)]
 
+pub mod hazard;
 pub mod recurrent;
 
 mod calendar;

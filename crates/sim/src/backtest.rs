@@ -1,3 +1,4 @@
 //! Backtests: what a policy would have done on a trace, with the past only.
 
 pub mod load;
+pub mod pool;

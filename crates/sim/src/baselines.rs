@@ -8,6 +8,7 @@ mod koordinator;
 mod krr;
 mod last_window;
 mod oracle;
+pub mod pool;
 pub mod vpa;
 
 pub use autopilot::Autopilot;

@@ -1,0 +1,283 @@
+//! The chance that a unit is used in the coming step, learned online from all units.
+//!
+//! Problem: most units are rare, so that their own history alone says little; yet a timer's next call is certain, and a burst's next
+//! call likely.
+//! Idea: count outcomes in many situations at once. Some tables are the unit's own (its hazard by age, by the last eight steps, by
+//! minute of the hour, by hour of the week, by its period), each drawn towards what similar units do (empirical Bayes); others are
+//! shared by all units (by rate and age, by regularity, by burst, by predecessor, by users who are around). A small network
+//! with shared weights mixes their log odds, and a last table corrects the result to what turned out.
+//! Steps, each time: [`ArrivalModel::step`] learns from the step that ended, then says the chances of the coming one.
+//! Source: context mixing (Mahoney 2005, Mattern 2012), which is how the best compressors predict a bit from its past.
+
+mod chain;
+mod contexts;
+mod counter;
+mod mixer;
+mod rhythm;
+mod track;
+mod visitors;
+
+use model::{Span, WallTime};
+
+use chain::Chains;
+use contexts::{Around, CHOICES, OWN, OWN_SIZES, SHARED, SHARED_SIZE};
+use counter::Counter;
+use mixer::{Correction, Layer, squash, stretch};
+use track::Track;
+use visitors::Visitors;
+
+/// Inputs of the mixer: all tables, users and a constant.
+const INPUTS: usize = OWN + SHARED + 2;
+/// A unit's own counts are drawn to their parent as if that had been seen so often.
+const STRENGTH: f32 = 3.0;
+/// Outcomes that a unit's own and a shared count remember.
+const OWN_MEMORY: f32 = 120.0;
+const SHARED_MEMORY: f32 = 2_000.0;
+
+/// What happened in a step.
+#[derive(Clone, Copy, Debug)]
+pub struct Happened<'a> {
+    /// Per slot: in use at any time of it.
+    pub active: &'a [bool],
+    /// Per slot: still busy at its end, so that the coming step needs no readiness.
+    pub busy: &'a [bool],
+    /// Per slot: requests to its unit.
+    pub counts: &'a [u32],
+    /// (slot, user) of requests whose user is known, sorted; the slot is the unit's first.
+    pub visits: &'a [(u32, u32)],
+}
+
+/// Learns and predicts the use of many units, called slots here: a unit that runs several instances has one slot for each,
+/// the next being in use when those below are.
+#[derive(Clone, Debug)]
+pub struct ArrivalModel {
+    slots: Vec<SlotState>,
+    shared: Vec<Counter>,
+    layers: Vec<Layer>,
+    last: Layer,
+    correction: Correction,
+    chains: Chains,
+    visitors: Visitors,
+    /// Steps so far.
+    step: u32,
+    /// Mean uses per step, over a short and the long run.
+    tides: [f32; 2],
+}
+
+#[derive(Clone, Debug)]
+struct SlotState {
+    /// The slot that is claimed before this one.
+    below: Option<usize>,
+    track: Track,
+    own: Vec<Counter>,
+    /// What the standing prediction rests on; `None` when none was made.
+    standing: Option<Standing>,
+}
+
+/// A prediction that has not met its outcome yet.
+#[derive(Clone, Debug)]
+struct Standing {
+    own: [u32; OWN],
+    shared: [u32; SHARED],
+    inputs: [f32; INPUTS],
+    choices: [usize; CHOICES.len()],
+    /// What the layers said, and what was made of it, as log odds.
+    layers: [f32; CHOICES.len()],
+    odds: f32,
+}
+
+impl Default for ArrivalModel {
+    fn default() -> Self {
+        ArrivalModel::new()
+    }
+}
+
+impl ArrivalModel {
+    /// A model without slots that knows nothing.
+    pub fn new() -> ArrivalModel {
+        ArrivalModel {
+            slots: Vec::new(),
+            shared: vec![Counter::NEW; SHARED * SHARED_SIZE],
+            layers: CHOICES.iter().map(|&contexts| Layer::new(INPUTS, contexts, 0.15)).collect(),
+            last: Layer::new(CHOICES.len(), CHOICES[0], 1.0 / CHOICES.len() as f32),
+            correction: Correction::new(CHOICES[0]),
+            chains: Chains::default(),
+            visitors: Visitors::new(),
+            step: 0,
+            tides: [0.0; 2],
+        }
+    }
+
+    /// Adds a slot and returns its ordinal, counted from 0. `below` is the slot that is claimed before it, of the same unit.
+    pub fn add(&mut self, below: Option<usize>) -> usize {
+        let own = vec![Counter::NEW; OWN_SIZES.iter().sum()];
+        self.slots.push(SlotState { below, track: Track::new(), own, standing: None });
+        self.chains.add();
+        self.slots.len() - 1
+    }
+
+    /// How many slots there are.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Learns from the step that ended and writes, per slot, the chance that the coming step begins a use of it. All slices
+    /// are as long as there are slots. `coming` is when the coming step begins.
+    pub fn step(&mut self, happened: &Happened<'_>, coming: WallTime, chances: &mut [f32]) {
+        for (slot, &active) in happened.active.iter().enumerate() {
+            self.learn(slot, active);
+        }
+        self.remember(happened);
+        self.step += 1;
+        let mut returns = vec![0.0; self.slots.len()];
+        let mut guests = vec![0; self.slots.len()];
+        self.visitors.chances(self.step, &mut returns, &mut guests);
+        let base = Around { tide: self.tide(), ..clock(coming) };
+        for (slot, chance) in chances.iter_mut().enumerate() {
+            if happened.busy[slot] {
+                // It is running on: nothing to predict, and nothing to learn from.
+                self.slots[slot].standing = None;
+                *chance = 1.0;
+                continue;
+            }
+            let first = self.first_of(slot);
+            let mut around = Around { visit_chance: returns[first], visitors: guests[first], ..base };
+            around.lag = self.chains.lag(slot, self.step);
+            around.below = self.slots[slot].below.map(|below| {
+                let track = &self.slots[below].track;
+                (track.recent(4), track.age, happened.busy[below])
+            });
+            let state = &self.slots[slot];
+            let (standing, likely) = self.foresee(&state.track, &state.own, &around, self.step);
+            self.slots[slot].standing = Some(standing);
+            *chance = likely;
+        }
+    }
+
+    /// What stands out in the past of a slot, for people: its period in steps, and the slot it follows.
+    pub fn habits(&self, slot: usize) -> Habits {
+        let period = self.slots[slot].track.rhythm.period().map(|period| (period.steps, period.share));
+        Habits { period, follows: self.chains.predecessor(slot).map(|slot| slot as usize) }
+    }
+
+    fn first_of(&self, slot: usize) -> usize {
+        let mut first = slot;
+        while let Some(below) = self.slots[first].below {
+            first = below;
+        }
+        first
+    }
+
+    fn learn(&mut self, slot: usize, active: bool) {
+        let state = &mut self.slots[slot];
+        let Some(standing) = state.standing.take() else { return };
+        let happened = f32::from(u8::from(active));
+        let mut offset = 0;
+        for (&context, size) in standing.own.iter().zip(OWN_SIZES) {
+            state.own[offset + context as usize].learn(active, OWN_MEMORY);
+            offset += size;
+        }
+        for (table, &context) in standing.shared.iter().enumerate() {
+            self.shared[table * SHARED_SIZE + context as usize].learn(active, SHARED_MEMORY);
+        }
+        for (layer, &choice) in self.layers.iter_mut().zip(&standing.choices) {
+            layer.learn(&standing.inputs, choice, happened, 0.0015);
+        }
+        self.last.learn(&standing.layers, standing.choices[0], happened, 0.0005);
+        self.correction.learn(standing.odds, standing.choices[0], happened, 0.005);
+    }
+
+    fn remember(&mut self, happened: &Happened<'_>) {
+        let mut begun = Vec::new();
+        for (slot, state) in self.slots.iter_mut().enumerate() {
+            state.track.push(self.step, happened.active[slot], happened.counts[slot]);
+            if state.below.is_none() && state.track.just_started() {
+                begun.push(slot as u32);
+            }
+        }
+        self.chains.push(self.step, &begun);
+        self.visitors.push(self.step, happened.visits);
+        let uses = happened.active.iter().filter(|&&active| active).count() as f32;
+        for (tide, half_life) in self.tides.iter_mut().zip([0.1_f32, 0.002]) {
+            *tide += half_life.max(1.0 / (self.step as f32 + 1.0)) * (uses - *tide);
+        }
+    }
+
+    fn tide(&self) -> usize {
+        let ratio = (self.tides[0] + 0.1) / (self.tides[1] + 0.1);
+        (ratio.log2() * 3.0 + 4.0).clamp(0.0, 7.0) as usize
+    }
+
+    /// The chances of `slot` in the steps from `coming` on, each if those before it saw no use; users, chains and slots below
+    /// are left out.
+    pub fn if_unused(&self, slot: usize, coming: WallTime, step: Span, steps: u32) -> Vec<f32> {
+        let state = &self.slots[slot];
+        let mut track = state.track.clone();
+        let mut chances = Vec::with_capacity(steps as usize);
+        for ahead in 0..steps {
+            let around = Around { tide: self.tide(), ..clock(coming.plus(step.times(u64::from(ahead)))) };
+            chances.push(self.foresee(&track, &state.own, &around, self.step + ahead).1);
+            track.push(self.step + ahead, false, 0);
+        }
+        chances
+    }
+
+    fn foresee(&self, track: &Track, table: &[Counter], around: &Around, coming: u32) -> (Standing, f32) {
+        let beat = track.rhythm.beat(coming);
+        let own = contexts::own(track, around, &beat);
+        let long = track.rates[4].clamp(1e-4, 1.0 - 1e-4);
+        let mut offset = 0;
+        let mut counts = [Counter::NEW; OWN];
+        for ((count, &context), size) in counts.iter_mut().zip(&own).zip(OWN_SIZES) {
+            *count = table[offset + context as usize];
+            offset += size;
+        }
+        let own_chance = |place: usize| (counts[place].chance(long, STRENGTH), counts[place].seen());
+        let shared = contexts::shared(track, around, &beat, own_chance(0), own_chance(2));
+        let mut inputs = [0.0; INPUTS];
+        let mut said = [0.0; SHARED];
+        for (table, &context) in shared.iter().enumerate() {
+            said[table] = self.shared[table * SHARED_SIZE + context as usize].chance(long, 1.0);
+            inputs[OWN + table] = stretch(said[table]);
+        }
+        // What similar units do in the same situation is what a unit's own counts are drawn to.
+        let parents = [said[0], said[1], long, said[17], long, long, said[8], long];
+        for ((input, count), parent) in inputs.iter_mut().zip(&counts).zip(parents) {
+            *input = stretch(count.chance(parent, STRENGTH));
+        }
+        inputs[OWN + SHARED] = stretch(around.visit_chance) * f32::from(u8::from(around.visitors > 0));
+        inputs[OWN + SHARED + 1] = 0.5;
+        let choices = contexts::choices(track, around, &beat);
+        let mut layers = [0.0; CHOICES.len()];
+        for ((said, layer), &choice) in layers.iter_mut().zip(&self.layers).zip(&choices) {
+            *said = layer.mix(&inputs, choice);
+        }
+        let odds = self.last.mix(&layers, choices[0]);
+        let chance = (squash(odds) + self.correction.chance(odds, choices[0])) / 2.0;
+        (Standing { own, shared, inputs, choices, layers, odds }, chance)
+    }
+}
+
+fn clock(coming: WallTime) -> Around {
+    let seconds = coming.second_of_day();
+    Around {
+        minute: (seconds / 60 % 60) as usize,
+        hour_of_week: usize::from(coming.hour_of_week()),
+        ten_minutes: seconds as usize / 600,
+        ..Around::default()
+    }
+}
+
+/// What stands out in a slot's past.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Habits {
+    /// Its period in steps, and the share of uses that fit it.
+    pub period: Option<(u32, f32)>,
+    /// The slot that it follows.
+    pub follows: Option<usize>,
+}

@@ -1,0 +1,86 @@
+//! The warm planner as a contestant: the very planner that the daemon runs, at several prices of waiting at once.
+//!
+//! What it learns does not depend on the price, so one planner serves all points of the curve.
+
+use decide::warm::{UnitSpec, WarmPlanner, WarmSettings};
+use model::{Bytes, Span};
+use predict::hazard::Happened;
+
+use crate::backtest::pool::{Keeper, PoolOptions, PoolPolicy, SUBJECT, Seen, Workload};
+
+/// The prices of waiting that are tried; the default first, then from where hardly anything is kept to where nearly all is.
+const LAMBDAS: [f64; 46] = [
+    1.0, 0.001, 0.003, 0.006, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.12, 0.15, 0.18, 0.22, 0.27, 0.33, 0.4, 0.5, 0.6, 0.7, 0.85, 1.2, 1.5, 1.8,
+    2.2, 2.7, 3.3, 4.0, 5.0, 6.5, 8.0, 10.0, 14.0, 20.0, 30.0, 45.0, 70.0, 120.0, 250.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 20_000.0,
+];
+
+/// The warm planner; its knob is lambda.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ForerunPool;
+
+impl PoolPolicy for ForerunPool {
+    fn name(&self) -> &'static str {
+        SUBJECT
+    }
+    fn points(&self) -> Vec<String> {
+        LAMBDAS.iter().map(|lambda| format!("lambda {lambda}")).collect()
+    }
+    fn begin<'w>(&self, workload: &'w Workload, options: &PoolOptions) -> Box<dyn Keeper + 'w> {
+        let settings = WarmSettings {
+            step: workload.step,
+            gb_seconds_per_second: options.gb_s_per_s,
+            instances_max: options.levels_max,
+            ..WarmSettings::default()
+        };
+        let mut planner = WarmPlanner::new(settings);
+        let cold = Span::from_secs_f64(options.cold_s);
+        for unit in &workload.units {
+            let ordinal = planner.add(UnitSpec { memory: Bytes((unit.memory_gb * 1e9) as u64), cold, price: 1.0 });
+            (1..unit.slots).for_each(|_| {
+                planner.add_instance(ordinal);
+            });
+        }
+        Box::new(Planning { ll: (0.0, 0.0), p: vec![0.0; workload.slots.len()], planner, workload, counts: Vec::new(), visits: Vec::new() })
+    }
+}
+
+impl Drop for Planning<'_> { fn drop(&mut self) { eprintln!("\nloss {:.1} n {}", self.ll.0, self.ll.1); } }
+struct Planning<'w> {
+    ll: (f64, f64),
+    p: Vec<f32>,
+    planner: WarmPlanner,
+    workload: &'w Workload,
+    /// Kept so that a step allocates nothing.
+    counts: Vec<u32>,
+    visits: Vec<(u32, u32)>,
+}
+
+impl Keeper for Planning<'_> {
+    fn step(&mut self, seen: &Seen<'_>, ready: &mut [Vec<bool>]) {
+        let units = &self.workload.units;
+        if seen.step >= self.workload.first_scored() && seen.step > 0 {
+            let busy = self.workload.busy_at_start(seen.step);
+            for (i, s) in self.workload.slots.iter().enumerate() {
+                let wt = self.workload.units[s.unit].weight;
+                if busy[i] { continue; }
+                let p = f64::from(self.p[i]).clamp(1e-6, 1.0 - 1e-6);
+                self.ll.0 -= wt * if seen.active[i] { p.ln() } else { (1.0 - p).ln() };
+                self.ll.1 += wt;
+            }
+        }
+        self.counts.clear();
+        self.counts.extend(self.workload.slots.iter().map(|slot| seen.arrivals[slot.unit]));
+        self.visits.clear();
+        self.visits.extend(seen.visits.iter().map(|&(_, unit, user)| (units[unit as usize].first_slot as u32, user)));
+        self.visits.dedup();
+        let happened = Happened { active: seen.active, busy: seen.busy, counts: &self.counts, visits: &self.visits };
+        let coming = self.workload.start.plus(self.workload.step.times(seen.step as u64 + 1));
+        self.planner.step(&happened, coming);
+        self.p.clear(); self.p.extend_from_slice(self.planner.chances());
+        for (ready, lambda) in ready.iter_mut().zip(LAMBDAS) {
+            for (slot, ready) in ready.iter_mut().enumerate() {
+                *ready = self.planner.choose(slot, lambda).rung > 0;
+            }
+        }
+    }
+}
