@@ -134,6 +134,7 @@ impl Actuator {
             Kind::Memory => memory::limit(&knob),
             Kind::Disk(direction) => Disk { knob: &knob, direction, devices: &self.devices()? }.read(),
             Kind::Network(way) => lock(&self.network).read(target, &knob.group, way),
+            Kind::Pool => Err(Trouble::Absent("a control group has no instances: pools do".into())),
         }
     }
 
@@ -144,6 +145,7 @@ impl Actuator {
             Kind::Memory => Controller::Memory,
             Kind::Disk(_) => Controller::Disk,
             Kind::Network(_) => Controller::Unified,
+            Kind::Pool => return Err(Trouble::Absent("a control group has no instances: pools do".into())),
         };
         match self.hierarchies.of(controller) {
             Some(tree) => Ok(Knob::new(tree.version, Group::new(tree, path))),
@@ -193,6 +195,8 @@ enum Kind {
     Memory,
     Disk(Direction),
     Network(Way),
+    /// Not of control groups: whoever has the pools turns it.
+    Pool,
 }
 
 const fn kind(resource: Resource) -> Kind {
@@ -204,5 +208,6 @@ const fn kind(resource: Resource) -> Kind {
         Resource::DiskWriteBandwidth => Kind::Disk(Direction::Write),
         Resource::NetworkReceiveBandwidth => Kind::Network(Way::Receive),
         Resource::NetworkTransmitBandwidth => Kind::Network(Way::Transmit),
+        Resource::WarmInstances | Resource::FrozenInstances => Kind::Pool,
     }
 }

@@ -2,6 +2,7 @@
 
 mod act;
 mod feedback;
+mod pools;
 mod window;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -18,6 +19,8 @@ use crate::knob::{is_of, near};
 use crate::ledger::Ledger;
 use crate::load::WindowView;
 use crate::modes::Modes;
+use crate::warm::UnitSpec;
+use pools::Pools;
 use crate::settings::Settings;
 use crate::target::{NO_ROW, Schemes, Target};
 use crate::watch::Watch;
@@ -55,6 +58,7 @@ pub struct Engine {
     wall: WallTime,
     decisions: Vec<Decision>,
     digest: Option<model::Digest>,
+    pools: Pools,
 }
 
 impl Engine {
@@ -77,6 +81,7 @@ impl Engine {
             wall: WallTime::default(),
             decisions: Vec::new(),
             digest: None,
+            pools: Pools::new(&settings),
             settings,
         }
     }
@@ -116,6 +121,11 @@ impl Engine {
                     target.spec.tier = *tier;
                 }
             }
+            Observation::PoolPriced { target, memory, cold, at_least, at_most } => {
+                let spec = UnitSpec { memory: *memory, cold: *cold, price: self.pool_price(*target) };
+                self.price_pool(*target, spec, (*at_least, *at_most));
+            }
+            Observation::Runs(events) => self.runs(events),
             Observation::UndoAsked(ticket) => self.undo(now, *ticket),
             Observation::Adopted(decision) => self.adopt(decision),
             Observation::Done { ticket, outcome } => self.done(now, *ticket, outcome),
@@ -151,6 +161,7 @@ impl Engine {
         }
         self.modes.forget(ordinal);
         self.announcements.forget(ordinal);
+        self.pools.forget(ordinal);
     }
 
     fn sampled(&mut self, now: Moment, wall: WallTime, samples: &[TargetSample]) {
@@ -178,6 +189,7 @@ impl Engine {
             }
         }
         self.check_watches(now);
+        self.turn_pools(now);
         let window = now.since_start().as_nanos() / self.settings.load.window.as_nanos().max(1);
         if window > self.window {
             self.window = window;
@@ -190,6 +202,7 @@ impl Engine {
     /// An announcement of a target that is not there concerns nobody: the ordinal may be given to another.
     fn announced(&mut self, announcement: &model::Announcement) {
         if self.target(announcement.target).is_some() {
+            self.announce_pool(announcement);
             self.announcements.add(announcement.clone());
             self.look_soon(announcement.target, false);
         }
@@ -264,7 +277,8 @@ impl Engine {
     }
 
     fn mode_of(&self, ordinal: Ordinal) -> Mode {
-        self.modes.of(Planner::Load, ordinal)
+        let is_pool = self.target(ordinal).is_some_and(|target| target.spec.kind == model::TargetKind::Pool);
+        self.modes.of(if is_pool { Planner::Warm } else { Planner::Load }, ordinal)
     }
 
     /// What the load planner sees of the window that starts now.

@@ -114,8 +114,11 @@ pub fn is_of(resource: Resource, setting: Setting) -> bool {
     Setting::of(resource, setting.amount()) == setting
 }
 
-/// Whether two readings are one value that the kernel rounded: within a page, or a thousandth.
+/// Whether two readings are one value that the kernel rounded: within a page, or a thousandth. Instances are counted exactly.
 pub fn near(left: Setting, right: Setting) -> bool {
+    if matches!(left, Setting::Instances(_)) {
+        return left == right;
+    }
     match (left.amount(), right.amount()) {
         (Some(left), Some(right)) => {
             let larger = left.max(right);
@@ -137,6 +140,7 @@ pub const fn metric_of(resource: Resource) -> Option<Metric> {
         Resource::DiskWriteBandwidth => Some(Metric::DiskWrite),
         Resource::NetworkReceiveBandwidth => Some(Metric::NetworkReceive),
         Resource::NetworkTransmitBandwidth => Some(Metric::NetworkTransmit),
+        Resource::WarmInstances | Resource::FrozenInstances => None,
     }
 }
 
@@ -164,6 +168,7 @@ pub const fn least(resource: Resource) -> u64 {
     match resource {
         Resource::CpuQuota => 10,
         Resource::CpuWeight => 1,
+        Resource::WarmInstances | Resource::FrozenInstances => 0,
         Resource::MemoryLimit => 4 << 20,
         _ => 4 << 10,
     }

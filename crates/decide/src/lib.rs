@@ -26,6 +26,6 @@ pub use engine::Engine;
 pub use knob::Knob;
 pub use ledger::{Entry, Ledger};
 pub use preview::{DryRun, Preview};
-pub use settings::{ArbiterSettings, LoadSettings, Rails, Settings, TierSettings};
+pub use settings::{ArbiterSettings, LoadSettings, PoolSettings, Rails, Settings, TierSettings};
 pub use target::Target;
 pub use views::{KnobView, MetricView, PlanLine, TargetView};

@@ -52,14 +52,17 @@ impl Modes {
         self.targets.remove(&target);
     }
 
-    /// What `planner` may do with `target`. The kill switch leaves observation only.
-    pub fn of(&self, planner: Planner, target: Ordinal) -> Mode {
+    /// What `planner` may do with `target`. The kill switch leaves observation only. Pools are forerun's own, made because somebody
+    /// asked for them: mode `recommend` of everything concerns what belongs to others, and does not hold them back.
+    pub fn of(&self, asked: Planner, target: Ordinal) -> Mode {
         if self.killed {
             return Mode::Observe;
         }
-        let planner = self.planners.get(&planner).copied().unwrap_or(Mode::Act);
+        let planner = self.planners.get(&asked).copied().unwrap_or(Mode::Act);
         let target = self.targets.get(&target).copied().unwrap_or(Mode::Act);
-        self.all.min(planner).min(target)
+        let own = Planner::Warm == asked && self.all == Mode::Recommend;
+        let all = if own { Mode::Act } else { self.all };
+        all.min(planner).min(target)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the engine is told once, at its start: part of the journal's header, so that a replay decides alike.
 
+use crate::warm::WarmSettings;
 use model::{Bytes, Mode, Permille, Resource, Span, Tier};
 
 /// All settings of an engine.
@@ -15,6 +16,17 @@ pub struct Settings {
     pub arbiter: ArbiterSettings,
     /// What holds decisions back.
     pub rails: Rails,
+    /// Pools of instances.
+    pub warm: PoolSettings,
+}
+
+/// Settings of the pools.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PoolSettings {
+    /// Share of the host's memory that all pools together may hold.
+    pub memory: Permille,
+    /// Step, ladder, prices.
+    pub planner: WarmSettings,
 }
 
 /// Settings of the load planner.
@@ -115,6 +127,7 @@ impl Default for Settings {
                 harm: 0.10,
                 ledger_entries: 10_000,
             },
+            warm: PoolSettings { memory: Permille(200), planner: WarmSettings::default() },
         }
     }
 }

@@ -21,12 +21,16 @@ pub enum Resource {
     NetworkReceiveBandwidth,
     /// Bytes per second that the target may send.
     NetworkTransmitBandwidth,
+    /// Instances of a pool that wait, ready to be claimed.
+    WarmInstances,
+    /// Instances of a pool that are ready but frozen: they hold memory that can be paged out, and must be thawed first.
+    FrozenInstances,
 }
 
 /// Every resource.
 impl Resource {
     /// All resources, in order.
-    pub const ALL: [Resource; 7] = [
+    pub const ALL: [Resource; 9] = [
         Resource::CpuQuota,
         Resource::CpuWeight,
         Resource::MemoryLimit,
@@ -34,8 +38,10 @@ impl Resource {
         Resource::DiskWriteBandwidth,
         Resource::NetworkReceiveBandwidth,
         Resource::NetworkTransmitBandwidth,
+        Resource::WarmInstances,
+        Resource::FrozenInstances,
     ];
-    /// The dense index, 0 to 6.
+    /// The dense index, 0 to 8.
     pub const fn index(self) -> usize {
         self as usize
     }
@@ -49,6 +55,8 @@ impl Resource {
             Resource::DiskWriteBandwidth => "disk_write_bandwidth",
             Resource::NetworkReceiveBandwidth => "net_rx_bandwidth",
             Resource::NetworkTransmitBandwidth => "net_tx_bandwidth",
+            Resource::WarmInstances => "warm_instances",
+            Resource::FrozenInstances => "frozen_instances",
         }
     }
     /// The resource of that name.
@@ -68,6 +76,8 @@ pub enum Setting {
     Memory(Limit<Bytes>),
     /// Of the four bandwidths.
     Bandwidth(Limit<BytesPerSecond>),
+    /// Of [`Resource::WarmInstances`] and [`Resource::FrozenInstances`].
+    Instances(u32),
 }
 
 impl Setting {
@@ -78,10 +88,12 @@ impl Setting {
             Setting::Weight(weight) => Some(u64::from(weight.get())),
             Setting::Memory(limit) => limit.at().map(|bytes| bytes.0),
             Setting::Bandwidth(limit) => limit.at().map(|rate| rate.0),
+            Setting::Instances(count) => Some(u64::from(count)),
         }
     }
 
-    /// The setting of `resource` with that figure in the knob's own unit; `None` means unlimited (default for a weight).
+    /// The setting of `resource` with that figure in the knob's own unit; `None` means unlimited (default for a
+    /// weight, none for instances).
     pub fn of(resource: Resource, amount: Option<u64>) -> Setting {
         fn limit<T>(amount: Option<u64>, wrap: impl Fn(u64) -> T) -> Limit<T> {
             amount.map_or(Limit::Unlimited, |amount| Limit::At(wrap(amount)))
@@ -90,6 +102,9 @@ impl Setting {
             Resource::CpuQuota => Setting::Cpu(limit(amount, MilliCores)),
             Resource::CpuWeight => Setting::Weight(amount.map_or(Weight::DEFAULT, Weight::clamped)),
             Resource::MemoryLimit => Setting::Memory(limit(amount, Bytes)),
+            Resource::WarmInstances | Resource::FrozenInstances => {
+                Setting::Instances(amount.map_or(0, |amount| u32::try_from(amount).unwrap_or(u32::MAX)))
+            }
             _ => Setting::Bandwidth(limit(amount, BytesPerSecond)),
         }
     }
@@ -102,6 +117,8 @@ impl fmt::Display for Setting {
             Setting::Weight(weight) => write!(f, "weight {}", weight.get()),
             Setting::Memory(limit) => limit.fmt(f),
             Setting::Bandwidth(limit) => limit.fmt(f),
+            Setting::Instances(1) => f.write_str("1 instance"),
+            Setting::Instances(count) => write!(f, "{count} instances"),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Why a decision was made, and why none was.
 
-use crate::{AnnouncementId, Forecast, Metric, Moment, Span, Ticket};
+use crate::{AnnouncementId, Forecast, Metric, Moment, Ordinal, Span, Ticket};
 
 /// What set a decision off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,17 @@ pub struct Because {
     pub wanted: f32,
     /// What capped it.
     pub caps: Vec<Cap>,
+    /// How it is used, where that stands out: of pools.
+    pub habit: Option<Habit>,
+}
+
+/// How a pool's instances are used, where that stands out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Habit {
+    /// The period of its uses, and the share of them that fit it, 0 to 1.
+    pub period: Option<(Span, f32)>,
+    /// The pool whose uses it follows.
+    pub follows: Option<Ordinal>,
 }
 
 /// Why a planner does nothing: every "no" has a name.

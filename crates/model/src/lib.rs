@@ -15,12 +15,12 @@ mod time;
 mod units;
 
 pub use action::{Action, Outcome, Resource, Setting};
-pub use because::{Because, Cap, OfferFigures, Trigger, Wait};
+pub use because::{Because, Cap, Habit, OfferFigures, Trigger, Wait};
 pub use decision::Decision;
 pub use forecast::{Forecast, LEVELS, Member};
 pub use ids::{AnnouncementId, Digest, Ordinal, TargetId, Ticket};
 pub use metric::{METRICS, Metric};
-pub use observation::{Announcement, Capacity, History, Observation, Pressure, TargetSample, Usage};
+pub use observation::{Announcement, Capacity, History, Observation, Pressure, RunEvent, TargetSample, Usage};
 pub use target::{Bounds, Mode, Planner, Scope, TargetKind, TargetSpec, Tier};
 pub use time::{Moment, Span, WallTime};
 pub use units::{Bytes, BytesPerSecond, Limit, MilliCores, Permille, Weight};

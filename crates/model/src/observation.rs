@@ -74,6 +74,21 @@ pub enum Observation {
         /// Its new tier.
         tier: Tier,
     },
+    /// What one instance of a pool costs, as it was measured.
+    PoolPriced {
+        /// Which pool.
+        target: Ordinal,
+        /// What a waiting instance holds.
+        memory: Bytes,
+        /// How long a start takes where nothing is ready.
+        cold: Span,
+        /// Instances that are kept warm whatever is predicted.
+        at_least: u32,
+        /// Never more than this.
+        at_most: u32,
+    },
+    /// Runs of pools that began and ended since the last such list, in the order of time.
+    Runs(Vec<RunEvent>),
     /// A person asked that a decision be undone.
     UndoAsked(Ticket),
     /// A decision that an earlier run applied and whose value its knob still holds; `target` is the ordinal of today.
@@ -85,6 +100,19 @@ pub enum Observation {
         /// How it ended.
         outcome: Outcome,
     },
+}
+
+/// A run of a pool began or ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunEvent {
+    /// Of which pool.
+    pub target: Ordinal,
+    /// Its number, alike in both events.
+    pub run: u64,
+    /// When.
+    pub at: WallTime,
+    /// Whether it ended.
+    pub ended: bool,
 }
 
 /// Use of one target over the sampling interval that just ended.

@@ -15,6 +15,8 @@ pub enum TargetKind {
     Group,
     /// A series of a trace (backtests) or a series pushed from outside.
     Series,
+    /// A pool of instances that are kept ready.
+    Pool,
 }
 
 /// Priority class. A higher tier violates less often and is served first when capacity is short.
@@ -46,6 +48,8 @@ pub enum Mode {
 pub enum Planner {
     /// CPU, memory, disk and network limits of running workloads.
     Load,
+    /// Instances kept ready in pools.
+    Warm,
 }
 
 /// What a mode applies to.

@@ -204,5 +204,7 @@ const fn limit_name(resource: ResourceName) -> (&'static str, &'static str) {
         ResourceName::DiskWriteBandwidth => ("limit_disk_write_bytes_per_second", "Block write bandwidth"),
         ResourceName::NetworkReceiveBandwidth => ("limit_network_receive_bytes_per_second", "Receive bandwidth"),
         ResourceName::NetworkTransmitBandwidth => ("limit_network_transmit_bytes_per_second", "Transmit bandwidth"),
+        ResourceName::WarmInstances => ("warm_instances", "Instances kept waiting"),
+        ResourceName::FrozenInstances => ("frozen_instances", "Instances kept frozen"),
     }
 }

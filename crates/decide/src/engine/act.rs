@@ -176,6 +176,7 @@ impl Engine {
                 figures: figures(series, tier, self.settings.load.window, offer.resource, Some(from), to),
                 wanted: series.and_then(predict::Series::limit).unwrap_or(in_use),
                 caps: vec![Cap::Capacity],
+                habit: None,
             },
             urgent: offer.urgent,
         })

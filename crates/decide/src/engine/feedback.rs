@@ -122,7 +122,9 @@ impl Engine {
 
     fn restore(&mut self, now: Moment, ordinal: Ordinal, ticket: Ticket, action: Action, trigger: Trigger) {
         let resource = action.resource();
-        let (Some(place), Some(metric)) = (self.place_of(resource), metric_of(resource)) else { return };
+        let Some(place) = self.place_of(resource) else { return };
+        // Instances of a pool follow no metric.
+        let metric = metric_of(resource).unwrap_or(Metric::Application);
         let rails = self.settings.rails;
         let forecast = self.forecast(ordinal, metric);
         let Some(target) = self.target_mut(ordinal) else { return };
@@ -148,6 +150,7 @@ impl Engine {
             figures: OfferFigures::default(),
             wanted: after.amount().map_or(0.0, |units| crate::knob::to_base(resource, units)),
             caps: Vec::new(),
+            habit: None,
         };
         let action = Action::Restore { undoes: ticket, resource, before: held, after };
         let by = self.emit(now, ordinal, place, Mode::Act, action, because);

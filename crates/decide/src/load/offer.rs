@@ -239,6 +239,7 @@ fn offer(view: &WindowView<'_>, ordinal: Ordinal, target: &Target, place: usize,
             figures: figures(series, tier, view.settings.load.window, resource, from, to),
             wanted: want.amount,
             caps: want.caps,
+            habit: None,
         },
         urgent: false,
     }

@@ -70,6 +70,7 @@ pub fn answer(view: &WindowView<'_>, ordinal: Ordinal, target: &Target, place: u
             figures: figures(Some(series), tier, view.settings.load.window, resource, from, to),
             wanted: to_base(resource, units),
             caps,
+            habit: None,
         },
         urgent: true,
     })

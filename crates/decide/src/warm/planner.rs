@@ -134,6 +134,24 @@ impl WarmPlanner {
         self.units.len() - 1
     }
 
+    /// Changes what an instance of `unit` costs.
+    pub fn set_spec(&mut self, unit: usize, spec: UnitSpec) {
+        if let Some(unit) = self.units.get_mut(unit) {
+            unit.spec = spec;
+        }
+    }
+
+    /// The unit of a slot.
+    pub fn unit_of(&self, slot: usize) -> Option<usize> {
+        self.slots.get(slot).map(|slot| slot.unit)
+    }
+
+    /// The chance that the first instance of `unit` that is not busy is used in the coming step.
+    pub fn chance_of(&self, unit: usize) -> Option<f32> {
+        let slots = &self.units.get(unit)?.slots;
+        slots.iter().find(|&&slot| !self.busy[slot]).map(|&slot| self.chances[slot])
+    }
+
     fn add_slot(&mut self, unit: usize) -> usize {
         let slot = self.model.add(self.units[unit].slots.last().copied());
         self.units[unit].slots.push(slot);

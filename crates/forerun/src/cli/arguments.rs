@@ -234,6 +234,8 @@ pub struct ModeArguments {
 pub enum PlannerChoice {
     /// CPU, memory, disk and network limits of running workloads.
     Load,
+    /// Instances kept ready in pools.
+    Warm,
 }
 
 /// On or off.

@@ -84,7 +84,10 @@ pub fn mode(common: &Common, arguments: &ModeArguments) -> Outcome {
         return output(common.json, &answer, || format!("{}{switch}\n", status.mode));
     };
     let target = arguments.target.as_deref().map(|name| client.find(name)).transpose()?;
-    let planner = arguments.planner.map(|PlannerChoice::Load| PlannerName::Load);
+    let planner = arguments.planner.map(|planner| match planner {
+        PlannerChoice::Load => PlannerName::Load,
+        PlannerChoice::Warm => PlannerName::Warm,
+    });
     let body = client.set_mode(&ModeBody { mode: mode_name(choice), planner, target })?;
     output(common.json, &body, || match (&body.target, body.planner) {
         (Some(target), _) => format!("mode of {target} is {}\n", body.mode),

@@ -308,6 +308,7 @@ words! {
         "own" = Own => model::TargetKind::Own,
         "group" = Group => model::TargetKind::Group,
         "series" = Series => model::TargetKind::Series,
+        "pool" = Pool => model::TargetKind::Pool,
     }
 }
 

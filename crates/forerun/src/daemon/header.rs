@@ -1,6 +1,7 @@
 //! The engine's settings in a journal's header, so that a replay decides alike.
 
-use decide::{ArbiterSettings, LoadSettings, Rails, Settings, TierSettings};
+use decide::warm::{Ladder, Rung, WarmSettings};
+use decide::{ArbiterSettings, LoadSettings, PoolSettings, Rails, Settings, TierSettings};
 use model::{Bytes, Mode, Permille, Resource, Span};
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,20 @@ struct Header {
     memory_margin_min_bytes: u64,
     harm: f32,
     ledger_entries: usize,
+    pools: PoolHeader,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PoolHeader {
+    memory_permille: u32,
+    step_ns: u64,
+    lambda: f64,
+    gb_seconds_per_second: f64,
+    instances_max: usize,
+    silence_max: u32,
+    /// Name, share of the wait, share of the memory, share of the work, from nothing up.
+    rungs: Vec<(String, f64, f64, f64)>,
 }
 
 const MODES: [Mode; 3] = [Mode::Observe, Mode::Recommend, Mode::Act];
@@ -62,6 +77,7 @@ pub fn encode(settings: &Settings) -> Vec<u8> {
         memory_margin_min_bytes: rails.memory_margin_min.0,
         harm: rails.harm,
         ledger_entries: rails.ledger_entries,
+        pools: pool_header(&settings.warm),
     };
     // A struct of numbers and texts always has a JSON form.
     serde_json::to_vec(&header).unwrap_or_default()
@@ -105,8 +121,45 @@ pub fn decode(bytes: &[u8]) -> Result<Settings, String> {
             harm: header.harm,
             ledger_entries: header.ledger_entries,
         },
+        warm: pool_settings(header.pools)?,
     })
 }
+
+fn pool_header(pools: &PoolSettings) -> PoolHeader {
+    let planner = &pools.planner;
+    let rungs = planner.ladder.rungs().iter();
+    PoolHeader {
+        memory_permille: pools.memory.0,
+        step_ns: planner.step.as_nanos(),
+        lambda: planner.lambda,
+        gb_seconds_per_second: planner.gb_seconds_per_second,
+        instances_max: planner.instances_max,
+        silence_max: planner.silence_max,
+        rungs: rungs.map(|rung| (rung.name.to_owned(), rung.wait_share, rung.hold_share, rung.make_share)).collect(),
+    }
+}
+
+fn pool_settings(header: PoolHeader) -> Result<PoolSettings, String> {
+    let rung = |(name, wait_share, hold_share, make_share): (String, f64, f64, f64)| {
+        let name = RUNGS.into_iter().find(|known| *known == name).ok_or(format!("the journal's settings: unknown rung {name}"))?;
+        Ok(Rung { name, wait_share, hold_share, make_share })
+    };
+    let rungs = header.rungs.into_iter().map(rung).collect::<Result<_, String>>()?;
+    Ok(PoolSettings {
+        memory: Permille(header.memory_permille),
+        planner: WarmSettings {
+            step: Span::from_nanos(header.step_ns),
+            ladder: Ladder::of(rungs).ok_or("the journal's settings: waits grow on the way up the ladder")?,
+            lambda: header.lambda,
+            gb_seconds_per_second: header.gb_seconds_per_second,
+            instances_max: header.instances_max,
+            silence_max: header.silence_max,
+        },
+    })
+}
+
+/// The rungs that there are.
+const RUNGS: [&str; 5] = ["nothing", "paged out", "frozen", "zygote", "warm"];
 
 #[cfg(test)]
 mod tests {

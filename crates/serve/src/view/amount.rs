@@ -54,7 +54,7 @@ impl From<model::Setting> for Amount {
 }
 
 impl ResourceName {
-    /// The unit of its amounts: `cores`, `weight`, `bytes` or `bytes_per_second`.
+    /// The unit of its amounts: `cores`, `weight`, `bytes`, `bytes_per_second` or `instances`.
     pub const fn unit(self) -> &'static str {
         match self {
             ResourceName::CpuQuota => "cores",
@@ -64,6 +64,7 @@ impl ResourceName {
             | ResourceName::DiskWriteBandwidth
             | ResourceName::NetworkReceiveBandwidth
             | ResourceName::NetworkTransmitBandwidth => "bytes_per_second",
+            ResourceName::WarmInstances | ResourceName::FrozenInstances => "instances",
         }
     }
 }

@@ -97,6 +97,8 @@ words! {
         Group = "group",
         /// A series of a trace or pushed from outside.
         Series = "series",
+        /// A pool of instances that are kept ready.
+        Pool = "pool",
     }
 }
 
@@ -105,6 +107,8 @@ words! {
     PlannerName of model::Planner {
         /// CPU, memory, disk and network limits of running workloads.
         Load = "load",
+        /// Instances kept ready in pools.
+        Warm = "warm",
     }
 }
 
@@ -149,6 +153,10 @@ words! {
         NetworkReceiveBandwidth = "net_rx_bandwidth",
         /// Transmit bandwidth, in bytes per second.
         NetworkTransmitBandwidth = "net_tx_bandwidth",
+        /// Instances of a pool that wait to be claimed.
+        WarmInstances = "warm_instances",
+        /// Instances of a pool that are ready but frozen.
+        FrozenInstances = "frozen_instances",
     }
 }
 

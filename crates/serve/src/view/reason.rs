@@ -4,6 +4,9 @@ use model::{Because, Cap, Metric, Moment, Trigger, Wait};
 
 /// Why a decision was made, in one or two sentences.
 pub(super) fn sentence(because: &Because) -> String {
+    if because.metric == Metric::Application && because.forecast.is_none() && because.figures.seconds_saved > 0.0 {
+        return pool_sentence(because);
+    }
     let amount = |value: f32| amount(because.metric, value);
     let mut text = match because.trigger {
         Trigger::Predicted => "A higher peak is expected".to_owned(),
@@ -33,6 +36,44 @@ pub(super) fn sentence(because: &Because) -> String {
         text += &format!(" {} was wanted, but {}.", amount(because.wanted), caps.join(" and "));
     }
     text
+}
+
+/// Why a pool holds what it holds.
+fn pool_sentence(because: &Because) -> String {
+    let figures = &because.figures;
+    let mut text = format!(
+        "{}: an instance is used within the coming step with {} % probability and then saves {:.3} s; holding it costs {:.4} s",
+        match because.trigger {
+            Trigger::Released => "What is ready is unlikely to be used",
+            Trigger::Asked => "A person asked for it",
+            _ => "A use is expected",
+        },
+        percent(figures.chance),
+        figures.seconds_saved,
+        figures.hold_cost,
+    );
+    if let Some(habit) = because.habit {
+        if let Some((period, share)) = habit.period {
+            text += &format!("; {} % of its uses come every {period}", percent(share));
+        }
+        if habit.follows.is_some() {
+            text += "; it follows another pool";
+        }
+    }
+    text += &format!("; {} running now.", because.in_use as u32);
+    if !because.caps.is_empty() {
+        let caps: Vec<&str> = because.caps.iter().map(|&cap| pool_cap(cap)).collect();
+        text += &format!(" {}.", caps.join(" and "));
+    }
+    text
+}
+
+fn pool_cap(cap: Cap) -> &'static str {
+    match cap {
+        Cap::BoundMin => "So many are kept whatever is expected",
+        Cap::BoundMax => "The pool's upper bound holds",
+        Cap::Capacity | Cap::InUse => "The share of memory for pools is spent",
+    }
 }
 
 fn cap_phrase(cap: Cap) -> &'static str {

@@ -76,6 +76,8 @@ const WORDS: Record<string, string> = {
   disk_write_bandwidth: "Write bandwidth",
   net_rx_bandwidth: "Receive bandwidth",
   net_tx_bandwidth: "Send bandwidth",
+  warm_instances: "Warm instances",
+  frozen_instances: "Frozen instances",
   best_effort: "best effort",
   own: "started by forerun",
   group: "control group",

@@ -1,7 +1,7 @@
 //! Decisions, their reasons, and their outcomes on disk.
 
 use model::{
-    Action, AnnouncementId, Because, Cap, Decision, Forecast, LEVELS, Member, Metric, Mode, Moment, OfferFigures, Ordinal,
+    Action, AnnouncementId, Because, Cap, Decision, Forecast, Habit, LEVELS, Member, Metric, Mode, Moment, OfferFigures, Ordinal,
     Outcome, Resource, Span, Ticket, Trigger, WallTime,
 };
 use serde::{Deserialize, Serialize};
@@ -108,6 +108,14 @@ struct WireBecause {
     figures: [f32; 4],
     wanted: f32,
     caps: Vec<u8>,
+    habit: Option<WireHabit>,
+}
+
+/// `model::Habit`.
+#[derive(Serialize, Deserialize)]
+struct WireHabit {
+    period: Option<(u64, f32)>,
+    follows: Option<u32>,
 }
 
 /// `model::Decision`.
@@ -158,6 +166,10 @@ impl From<&Decision> for WireDecision {
                 figures: [chance, seconds_saved, make_cost, hold_cost],
                 wanted: because.wanted,
                 caps: because.caps.iter().map(|cap| cap.number()).collect(),
+                habit: because.habit.map(|habit| WireHabit {
+                    period: habit.period.map(|(period, share)| (period.as_nanos(), share)),
+                    follows: habit.follows.map(|target| target.0),
+                }),
             },
         }
     }
@@ -198,6 +210,10 @@ impl TryFrom<WireBecause> for Because {
             figures: OfferFigures { chance, seconds_saved, make_cost, hold_cost },
             wanted: wire.wanted,
             caps: wire.caps.into_iter().map(Cap::of_number).collect::<Result<_, _>>()?,
+            habit: wire.habit.map(|habit| Habit {
+                period: habit.period.map(|(period, share)| (Span::from_nanos(period), share)),
+                follows: habit.follows.map(Ordinal),
+            }),
         })
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{
     Announcement, AnnouncementId, Bytes, Capacity, Digest, History, METRICS, Metric, MilliCores, Mode, Observation, Ordinal,
-    Permille, Pressure, Resource, Span, TargetId, TargetKind, TargetSample, TargetSpec, Ticket, Tier, WallTime,
+    Permille, Pressure, Resource, RunEvent, Span, TargetId, TargetKind, TargetSample, TargetSpec, Ticket, Tier, WallTime,
 };
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,9 @@ pub(crate) enum WireObservation {
     UndoAsked(u64),
     Adopted(Box<WireDecision>),
     Done { ticket: u64, outcome: WireOutcome },
+    PoolPriced { target: u32, memory: u64, cold: u64, at_least: u32, at_most: u32 },
+    /// Pool, run, when, whether it ended.
+    Runs(Vec<(u32, u64, i64, bool)>),
 }
 
 /// One round of samples in columns: `masks` says which figures each target has, the figures follow one another.
@@ -163,6 +166,16 @@ impl From<&Observation> for WireObservation {
                 WireObservation::BoundsSet { target: target.0, bounds: (*bounds).into() }
             }
             Observation::TierSet { target, tier } => WireObservation::TierSet { target: target.0, tier: tier.number() },
+            Observation::PoolPriced { target, memory, cold, at_least, at_most } => WireObservation::PoolPriced {
+                target: target.0,
+                memory: memory.0,
+                cold: cold.as_nanos(),
+                at_least: *at_least,
+                at_most: *at_most,
+            },
+            Observation::Runs(events) => WireObservation::Runs(
+                events.iter().map(|event| (event.target.0, event.run, event.at.unix_millis(), event.ended)).collect(),
+            ),
             Observation::UndoAsked(ticket) => WireObservation::UndoAsked(ticket.0),
             Observation::Adopted(decision) => WireObservation::Adopted(Box::new((&**decision).into())),
             Observation::Done { ticket, outcome } => WireObservation::Done { ticket: ticket.0, outcome: outcome.into() },
@@ -241,6 +254,19 @@ impl TryFrom<WireObservation> for Observation {
             WireObservation::TierSet { target, tier } => {
                 Observation::TierSet { target: Ordinal(target), tier: Tier::of_number(tier)? }
             }
+            WireObservation::PoolPriced { target, memory, cold, at_least, at_most } => Observation::PoolPriced {
+                target: Ordinal(target),
+                memory: Bytes(memory),
+                cold: Span::from_nanos(cold),
+                at_least,
+                at_most,
+            },
+            WireObservation::Runs(events) => Observation::Runs(
+                events
+                    .into_iter()
+                    .map(|(target, run, at, ended)| RunEvent { target: Ordinal(target), run, at: WallTime::from_unix_millis(at), ended })
+                    .collect(),
+            ),
             WireObservation::UndoAsked(ticket) => Observation::UndoAsked(Ticket(ticket)),
             WireObservation::Adopted(decision) => Observation::Adopted(Box::new((*decision).try_into()?)),
             WireObservation::Done { ticket, outcome } => {

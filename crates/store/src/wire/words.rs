@@ -15,6 +15,7 @@ pub(crate) enum WireSetting {
     Weight(u16),
     Memory(Option<u64>),
     Bandwidth(Option<u64>),
+    Instances(u32),
 }
 
 impl From<Setting> for WireSetting {
@@ -24,6 +25,7 @@ impl From<Setting> for WireSetting {
             Setting::Weight(weight) => WireSetting::Weight(weight.get()),
             Setting::Memory(limit) => WireSetting::Memory(limit.at().map(|bytes| bytes.0)),
             Setting::Bandwidth(limit) => WireSetting::Bandwidth(limit.at().map(|rate| rate.0)),
+            Setting::Instances(count) => WireSetting::Instances(count),
         }
     }
 }
@@ -38,6 +40,7 @@ impl From<WireSetting> for Setting {
             WireSetting::Weight(weight) => Setting::Weight(Weight::clamped(u64::from(weight))),
             WireSetting::Memory(figure) => Setting::Memory(limit(figure, Bytes)),
             WireSetting::Bandwidth(figure) => Setting::Bandwidth(limit(figure, BytesPerSecond)),
+            WireSetting::Instances(count) => Setting::Instances(count),
         }
     }
 }
@@ -80,6 +83,7 @@ pub(crate) enum WireScope {
     All,
     LoadPlanner,
     Target(u32),
+    WarmPlanner,
 }
 
 impl From<&Scope> for WireScope {
@@ -87,6 +91,7 @@ impl From<&Scope> for WireScope {
         match scope {
             Scope::All => WireScope::All,
             Scope::Planner(Planner::Load) => WireScope::LoadPlanner,
+            Scope::Planner(Planner::Warm) => WireScope::WarmPlanner,
             Scope::Target(target) => WireScope::Target(target.0),
         }
     }
@@ -97,6 +102,7 @@ impl From<WireScope> for Scope {
         match wire {
             WireScope::All => Scope::All,
             WireScope::LoadPlanner => Scope::Planner(Planner::Load),
+            WireScope::WarmPlanner => Scope::Planner(Planner::Warm),
             WireScope::Target(target) => Scope::Target(Ordinal(target)),
         }
     }
@@ -131,7 +137,7 @@ impl Numbered for Tier {
 }
 impl Numbered for TargetKind {
     const VARIANTS: &'static [TargetKind] =
-        &[TargetKind::Service, TargetKind::Container, TargetKind::Own, TargetKind::Group, TargetKind::Series];
+        &[TargetKind::Service, TargetKind::Container, TargetKind::Own, TargetKind::Group, TargetKind::Series, TargetKind::Pool];
     const WHAT: &'static str = "kind of target";
 }
 impl Numbered for Resource {
@@ -161,7 +167,7 @@ mod tests {
     fn every_variant_is_listed() {
         for kind in TargetKind::VARIANTS {
             match kind {
-                TargetKind::Service | TargetKind::Container | TargetKind::Own | TargetKind::Group | TargetKind::Series => {}
+                TargetKind::Service | TargetKind::Container | TargetKind::Own | TargetKind::Group | TargetKind::Series | TargetKind::Pool => {}
             }
         }
         for cap in model::Cap::VARIANTS {
