@@ -32,6 +32,7 @@ pub fn check(written: Written) -> Result<Settings, Vec<Fault>> {
         rails: check.rails(written.rails.unwrap_or_default(), daemon.sample_interval),
         store: check.store(written.store.unwrap_or_default()),
         serve: check.serve(written.serve.unwrap_or_default(), daemon.listen),
+        pools: check.pools(written.pools.unwrap_or_default()),
         import: check.import(written.import.unwrap_or_default()),
         targets: check.targets(written.target.unwrap_or_default(), &load.bounds),
         load,
@@ -318,6 +319,20 @@ impl Checker {
             event_subscribers_max: self.count("serve.event_subscribers_max", serve.event_subscribers_max, 1..=10_000),
             metrics_targets_max: self.count("serve.metrics_targets_max", serve.metrics_targets_max, 0..=100_000),
             remote_write: serve.remote_write.unwrap_or_default(),
+        }
+    }
+
+    fn pools(&mut self, pools: written::Pools) -> settings::Pools {
+        let mib = |count: u64| model::Bytes(count << 20);
+        settings::Pools {
+            enabled: pools.enabled.unwrap_or_default(),
+            lambda: self.number("pools.lambda", pools.lambda, 0.001..=1e6),
+            step: self.amount("pools.step", pools.step, SECS(1)..=SECS(3_600)),
+            memory: self.share("pools.memory_percent", pools.memory_percent, 0.0..=90.0),
+            runs_max: self.count("pools.runs_max", pools.runs_max, 1..=10_000),
+            timeout_max: self.amount("pools.timeout_max", pools.timeout_max, MILLIS(1)..=SECS(7 * 86_400)),
+            output_max: self.amount("pools.output_max", pools.output_max, model::Bytes(1 << 10)..=mib(1_024)),
+            keep_results: self.amount("pools.keep_results", pools.keep_results, SECS(1)..=SECS(86_400)),
         }
     }
 

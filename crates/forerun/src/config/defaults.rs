@@ -8,7 +8,7 @@ use model::{Bytes, MilliCores, Span};
 
 use super::units::Text;
 use super::written::{
-    Bounds, Daemon, Import, KindWord, Load, LocalUsersWord, ModeWord, Rails, ResourceWord, Serve, Store, TierSection,
+    Bounds, Daemon, Import, KindWord, Load, LocalUsersWord, ModeWord, Pools, Rails, ResourceWord, Serve, Store, TierSection,
     TierWord, Written,
 };
 
@@ -73,6 +73,7 @@ pub fn written(surroundings: &Surroundings) -> Written {
         rails: Some(rails()),
         store: Some(store()),
         serve: Some(serve()),
+        pools: Some(pools()),
         import: Some(import()),
         target: Some(Vec::new()),
     }
@@ -166,6 +167,19 @@ fn serve() -> Serve {
         event_subscribers_max: Some(64),
         metrics_targets_max: Some(1_000),
         remote_write: Some(true),
+    }
+}
+
+fn pools() -> Pools {
+    Pools {
+        enabled: Some(true),
+        lambda: Some(1.0),
+        step: span(MINUTE),
+        memory_percent: Some(20.0),
+        runs_max: Some(256),
+        timeout_max: span(60 * MINUTE),
+        output_max: Some(Text(Bytes(16 << 20))),
+        keep_results: span(10 * MINUTE),
     }
 }
 

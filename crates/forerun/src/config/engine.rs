@@ -1,6 +1,7 @@
 //! What the engine is told, from the settings of a user.
 
-use model::{Permille, Tier};
+use decide::warm::{Ladder, Rung, WarmSettings};
+use model::{Permille, Resource, Tier};
 
 use super::settings::Settings;
 
@@ -21,7 +22,7 @@ impl Settings {
             load: decide::LoadSettings {
                 window: self.load.window,
                 sample_interval: self.daemon.sample_interval,
-                manage: self.load.manage.clone(),
+                manage: self.managed(),
                 tiers: [tier(Tier::BestEffort), tier(Tier::Standard), tier(Tier::Critical)],
                 hysteresis: self.load.hysteresis as f32,
                 release_below: self.load.release_below as f32,
@@ -45,8 +46,31 @@ impl Settings {
                 harm: self.rails.harm as f32,
                 ledger_entries: self.rails.decisions_max as usize,
             },
+            warm: decide::PoolSettings {
+                memory: permille(self.pools.memory),
+                planner: WarmSettings { step: self.pools.step, lambda: self.pools.lambda, ladder: ladder(), ..WarmSettings::default() },
+            },
         }
     }
+}
+
+impl Settings {
+    /// The knobs that the engine turns: those of workloads, and those of pools.
+    fn managed(&self) -> Vec<Resource> {
+        let mut managed = self.load.manage.clone();
+        if self.pools.enabled {
+            managed.extend([Resource::WarmInstances, Resource::FrozenInstances]);
+        }
+        managed
+    }
+}
+
+/// The rungs of an instance. Shares measured with Python instances: paged out one holds about a fifth of its memory and takes a
+/// quarter of a cold start to go on; making one takes as much CPU as a third of a cold start.
+fn ladder() -> Ladder {
+    let rung = |name, wait_share, hold_share, make_share| Rung { name, wait_share, hold_share, make_share };
+    let rungs = vec![rung("nothing", 1.0, 0.0, 0.0), rung("frozen", 0.25, 0.2, 0.02), rung("warm", 0.0, 1.0, 0.02)];
+    Ladder::of(rungs).unwrap_or_else(Ladder::two)
 }
 
 /// A share in thousandths; the checks keep it within 0 and 100.

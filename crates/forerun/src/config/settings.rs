@@ -21,6 +21,8 @@ pub struct Settings {
     pub store: Store,
     /// The API.
     pub serve: Serve,
+    /// Pools of warm instances.
+    pub pools: Pools,
     /// Where earlier history comes from.
     pub import: Import,
     /// Rules in the order of the file; the first whose pattern matches a workload holds for it.
@@ -193,6 +195,27 @@ pub struct Serve {
     pub metrics_targets_max: u32,
     /// Whether remote write is taken.
     pub remote_write: bool,
+}
+
+/// Pools of warm instances, and the runs that they serve.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pools {
+    /// Whether there are any.
+    pub enabled: bool,
+    /// What a second of waiting is worth: 1 = 100 GB-seconds.
+    pub lambda: f64,
+    /// How often pools are planned.
+    pub step: Span,
+    /// Share of the host's memory that all waiting instances may hold, 0 to 1.
+    pub memory: f64,
+    /// Runs at the same time.
+    pub runs_max: u32,
+    /// Of a run.
+    pub timeout_max: Span,
+    /// Of a run.
+    pub output_max: Bytes,
+    /// How long results are kept.
+    pub keep_results: Span,
 }
 
 /// Where earlier history comes from.

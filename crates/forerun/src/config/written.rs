@@ -45,6 +45,8 @@ section! {
         daemon: Daemon,
         /// The load planner: CPU, memory, disk and network limits of running workloads.
         load: Load,
+        /// Pools of warm instances, and the runs that they serve.
+        pools: Pools,
         /// What holds every decision back that could hurt.
         rails: Rails,
         /// How long history is kept.
@@ -106,6 +108,28 @@ section! {
         bounds: Bounds,
         /// What is different per tier: "best_effort", "standard", "critical".
         tier: BTreeMap<TierWord, TierSection>,
+    }
+}
+
+section! {
+    /// Pools of warm instances, and the runs that they serve.
+    Pools {
+        /// Whether code can be run in sandboxes at all. Needs root.
+        enabled: bool,
+        /// The price of a cold start, lambda: at 1 a second of waiting is worth 100 GB-seconds of idle memory (0.001 to 1000000).
+        lambda: f64,
+        /// How often pools are planned (1s to 1h).
+        step: Text<Span>,
+        /// Memory that all waiting instances together may hold, in percent of the host's (0 to 90).
+        memory_percent: f64,
+        /// Runs at the same time (1 to 10000); more are refused.
+        runs_max: u32,
+        /// The longest that a run may ask for.
+        timeout_max: Text<Span>,
+        /// The most output that a run may ask for; as much is kept of each.
+        output_max: Text<Bytes>,
+        /// How long results are kept.
+        keep_results: Text<Span>,
     }
 }
 
