@@ -13,20 +13,28 @@ type Compiled = Result<BpfProgram, String>;
 /// Flags of `clone(2)` that make namespaces.
 const NAMESPACE_FLAGS: u64 = crate::sys::NAMESPACES | 0x80;
 
+/// A list of calls by name.
+macro_rules! calls {
+    ($($name:ident)*) => { [$(libc::$name),*] };
+}
+
 /// The filters in the order in which they are installed.
 pub(crate) fn programs() -> Result<[BpfProgram; 2], String> {
     Ok([absent()?, allowed()?])
 }
 
 /// Calls that programs expect to be absent on older kernels, and do without.
+const ABSENT: &[i64] = &calls![SYS_clone3 SYS_io_uring_setup SYS_io_uring_enter SYS_io_uring_register];
+
 fn absent() -> Compiled {
-    let calls = [libc::SYS_clone3, libc::SYS_io_uring_setup, libc::SYS_io_uring_enter, libc::SYS_io_uring_register];
-    let rules = calls.into_iter().map(|call| (call, Vec::new())).collect();
+    let rules = ABSENT.iter().copied().map(|call| (call, Vec::new())).collect();
     compile(rules, SeccompAction::Allow, SeccompAction::Errno(libc::ENOSYS as u32))
 }
 
 fn allowed() -> Compiled {
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = ALLOWED.iter().chain(ALLOWED_OLD).map(|&call| (call, Vec::new())).collect();
+    // Of two refusals the kernel takes the upper filter's: what the lower one answers must pass here.
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
+        ALLOWED.iter().chain(ALLOWED_OLD).chain(ABSENT).map(|&call| (call, Vec::new())).collect();
     let no_namespaces = [condition(0, SeccompCmpOp::MaskedEq(NAMESPACE_FLAGS), 0)?];
     rules.insert(libc::SYS_clone, vec![rule(&no_namespaces)?]);
     // A job that unset its death signal would outlive the daemon.
@@ -70,11 +78,6 @@ fn compile(rules: BTreeMap<i64, Vec<SeccompRule>>, otherwise: SeccompAction, mat
     BpfProgram::try_from(filter).map_err(|error| error.to_string())
 }
 
-/// A list of calls by name.
-macro_rules! calls {
-    ($($name:ident)*) => { [$(libc::$name),*] };
-}
-
 /// What ordinary programs, Python and Node need. Absent on purpose: namespaces, mounts, modules, tracing, keys, BPF, userfaultfd,
 /// performance events, other processes' memory, file handles, clocks, quotas and everything about the whole machine.
 #[rustfmt::skip]
@@ -108,7 +111,6 @@ const ALLOWED: &[i64] = &calls![
     SYS_get_mempolicy SYS_set_mempolicy SYS_mbind SYS_ioprio_get SYS_ioprio_set SYS_pkey_alloc SYS_pkey_free SYS_pkey_mprotect
     SYS_seccomp SYS_landlock_create_ruleset SYS_landlock_add_rule SYS_landlock_restrict_self SYS_mq_open SYS_mq_unlink
     SYS_mq_timedsend SYS_mq_timedreceive SYS_mq_notify SYS_mq_getsetattr
-    SYS_clone3
 ];
 
 /// Older names of the same calls, which only this architecture still has.

@@ -60,7 +60,9 @@ impl Template {
     ) -> Result<(u32, OwnedFd), SandboxError> {
         let control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
         let gone = |error: std::io::Error| self.failed(format!("it does not take requests: {error}"));
-        Spawn::written(inside, u32::from(slot) * IDS_PER_INSTANCE).send(&*control, &[line.as_fd(), out.as_fd(), err.as_fd()]).map_err(gone)?;
+        Spawn::written(inside, u32::from(slot) * IDS_PER_INSTANCE)
+            .send(&*control, &[line.as_fd(), out.as_fd(), err.as_fd()])
+            .map_err(gone)?;
         let answer = receive_within(&control, within).map_err(gone)?;
         let mut answer = answer.ok_or_else(|| self.failed(format!("it did not answer within {within:?}")))?;
         match (answer.tag(), answer.descriptors.pop()) {

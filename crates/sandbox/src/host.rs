@@ -214,7 +214,8 @@ impl Host {
         let program = Runtime::Node.program().unwrap_or_default();
         let imports = instance.key.dependencies.imports.iter().map(String::as_str);
         let arguments = ["node", "-e", include_str!("drivers/node.js")].into_iter().chain(imports).collect::<Vec<_>>();
-        let folders = (0..instance.key.dependencies.folders.len()).map(|number| format!("/deps/{number}")).collect::<Vec<_>>();
+        let folders =
+            (0..instance.key.dependencies.folders.len()).map(|number| format!("/deps/{number}")).collect::<Vec<_>>();
         let path = format!("NODE_PATH={}", folders.join(":"));
         let environment = ["PATH=/usr/bin:/bin", "HOME=/work", "LANG=C.UTF-8", path.as_str()];
         let message = Writer::new(tag::START).u8(given::PATH_WITH_EXTRA).bytes(program.as_bytes());

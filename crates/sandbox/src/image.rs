@@ -17,7 +17,8 @@ pub struct Image {
 impl Image {
     /// `/usr` and what belongs to it, as far as the host has them.
     pub fn of_host() -> Image {
-        let parts = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc/alternatives", "/etc/ld.so.cache"];
+        let parts =
+            ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc/alternatives", "/etc/ld.so.cache"];
         Image::of_paths(parts.iter().map(Path::new))
     }
 

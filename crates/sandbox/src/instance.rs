@@ -116,7 +116,9 @@ impl Instance {
         match answer.tag() {
             tag::PONG if answer.u64().is_ok_and(|answered| answered == nonce) => Ok(()),
             tag::FAILED => Err(SandboxError::Instance { key: key(), why: answer.text().unwrap_or_default() }),
-            other => Err(SandboxError::Instance { key: key(), why: format!("it answered {other} instead of its readiness") }),
+            other => {
+                Err(SandboxError::Instance { key: key(), why: format!("it answered {other} instead of its readiness") })
+            }
         }
     }
 
@@ -206,7 +208,8 @@ impl Drop for Instance {
         // ESRCH when it has ended.
         let _ = sys::signal(self.pidfd.as_fd(), libc::SIGKILL);
         self.group.kill();
-        let mut watched = libc::pollfd { fd: std::os::fd::AsRawFd::as_raw_fd(&self.pidfd), events: libc::POLLIN, revents: 0 };
+        let mut watched =
+            libc::pollfd { fd: std::os::fd::AsRawFd::as_raw_fd(&self.pidfd), events: libc::POLLIN, revents: 0 };
         // SAFETY: one structure that outlives the call.
         unsafe { libc::poll(&raw mut watched, 1, 2_000) };
         self.template.give_back(self.slot);

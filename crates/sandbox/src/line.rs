@@ -56,7 +56,9 @@ pub(crate) fn ping_channel(channel: &OwnedFd, nonce: u64, within: Duration, key:
     match answer {
         Ok(answer) if answer[0] == tag::PONG && answer[1..] == asked[5..] => Ok(()),
         Ok(_) => Err(SandboxError::Instance { key: key(), why: "it answered something else than its readiness".into() }),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(SandboxError::NotReady { key: key(), waited: within }),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            Err(SandboxError::NotReady { key: key(), waited: within })
+        }
         Err(error) => Err(SandboxError::Instance { key: key(), why: error.to_string() }),
     }
 }

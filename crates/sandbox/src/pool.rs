@@ -241,7 +241,9 @@ impl Pool {
             // The one that became ready last has most of its memory in the caches.
             let waiting = shelf.waiting.pop_back();
             let start = if waiting.is_some() { StartPath::Warm } else { StartPath::Thawed };
-            let Some(instance) = waiting.or_else(|| shelf.frozen.pop_back()) else { break Err(shelf.miss(!dead.is_empty())) };
+            let Some(instance) = waiting.or_else(|| shelf.frozen.pop_back()) else {
+                break Err(shelf.miss(!dead.is_empty()));
+            };
             shelf.leave(&instance);
             if instance.is_alive() {
                 break Ok(Claimed { instance, start });
@@ -279,7 +281,9 @@ impl Pool {
                             return Ok(running);
                         }
                         // It ended between the claim and the delivery: the next one, until there is none.
-                        Err(error @ SandboxError::Instance { .. }) => self.inner.tell(PoolEvent::Failed { key: owned, error }),
+                        Err(error @ SandboxError::Instance { .. }) => {
+                            self.inner.tell(PoolEvent::Failed { key: owned, error })
+                        }
                         Err(error) => return Err(error),
                     }
                 }

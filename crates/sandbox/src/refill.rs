@@ -15,10 +15,19 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// What is to be done next.
 enum Step {
-    Make { key: Arc<Key>, frozen: bool },
+    Make {
+        key: Arc<Key>,
+        frozen: bool,
+    },
     /// Thaws one of the frozen ones: more are to wait, fewer to stand still.
-    Thaw { key: Arc<Key>, instance: Instance },
-    Freeze { key: Arc<Key>, instance: Instance },
+    Thaw {
+        key: Arc<Key>,
+        instance: Instance,
+    },
+    Freeze {
+        key: Arc<Key>,
+        instance: Instance,
+    },
     Discard(Instance),
 }
 
@@ -27,7 +36,8 @@ pub(crate) fn make_forever(inner: &Inner) {
     let mut shelves = inner.shelves();
     while !shelves.closed {
         let now = Instant::now();
-        let quiet = shelves.claimed_last.and_then(|last| (last + QUIET).checked_duration_since(now)).filter(|left| !left.is_zero());
+        let quiet =
+            shelves.claimed_last.and_then(|last| (last + QUIET).checked_duration_since(now)).filter(|left| !left.is_zero());
         let step = if quiet.is_some() && !anything_empty(&shelves) { None } else { next(&mut shelves, now) };
         let Some(step) = step else {
             let retry = shelves.by_key.values().filter_map(|shelf| shelf.retry_at).min();

@@ -40,6 +40,11 @@ impl Sealed {
         Ok(Sealed { descriptor: Arc::new(descriptor), name: name.into(), length: content.len() as u64 })
     }
 
+    /// The memory that it lies in.
+    pub fn descriptor(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+
     /// Reads a file of the host and seals its content.
     ///
     /// # Errors
@@ -143,7 +148,10 @@ impl Run {
         for file in &self.files {
             let normal = file.path.components().all(|part| matches!(part, Component::Normal(_)));
             if !normal || file.path.as_os_str().is_empty() {
-                return bad(format!("file {} does not lie below /work: give a relative path without ..", file.path.display()));
+                return bad(format!(
+                    "file {} does not lie below /work: give a relative path without ..",
+                    file.path.display()
+                ));
             }
         }
         let names = self.files.iter().map(|file| file.path.as_os_str().len() + 24).sum::<usize>();

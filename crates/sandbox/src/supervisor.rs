@@ -86,7 +86,8 @@ impl Supervisor {
     pub(crate) fn start() -> Result<Supervisor, SandboxError> {
         let failed = |what: &'static str| move |error: rustix::io::Errno| SandboxError::host("make", what)(error.into());
         let poller = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(failed("an epoll"))?;
-        let wake = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(failed("an eventfd"))?;
+        let wake =
+            rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(failed("an eventfd"))?;
         let shared = Arc::new(Shared {
             epoll: poller,
             wake,

@@ -108,9 +108,8 @@ pub(crate) fn set_attributes(tree: &OwnedFd, attributes: u64) -> io::Result<()> 
     let flags = libc::AT_EMPTY_PATH | libc::AT_RECURSIVE;
     let size = size_of::<libc::mount_attr>();
     // SAFETY: path and structure outlive the call, and the size is the structure's.
-    let done = unsafe {
-        libc::syscall(libc::SYS_mount_setattr, tree.as_raw_fd(), c"".as_ptr(), flags, &raw const wanted, size)
-    };
+    let done =
+        unsafe { libc::syscall(libc::SYS_mount_setattr, tree.as_raw_fd(), c"".as_ptr(), flags, &raw const wanted, size) };
     check(done).map(drop)
 }
 

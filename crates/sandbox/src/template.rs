@@ -90,7 +90,8 @@ impl Received {
         };
         let image = Image { binds: pairs(message.list()?), links: pairs(message.list()?) };
         let folders = message.list()?.into_iter().map(path).collect();
-        let zygote = if message.u8()? == 1 { Some((path(message.bytes()?), message.bytes()?, message.list()?)) } else { None };
+        let zygote =
+            if message.u8()? == 1 { Some((path(message.bytes()?), message.bytes()?, message.list()?)) } else { None };
         Ok(Received { id_first, image, folders, zygote })
     }
 }

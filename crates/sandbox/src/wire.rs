@@ -6,8 +6,8 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-    SocketFlags, SocketType,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, SocketFlags, SocketType,
 };
 
 /// The longest message, in bytes: arguments and environment included.
@@ -202,7 +202,8 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let (ours, theirs) = pair().unwrap();
-        let written = Writer::new(tag::START).u8(7).u32(70_000).u64(1 << 40).bytes(b"a\0b").list([b"x".as_slice(), b""].iter());
+        let written =
+            Writer::new(tag::START).u8(7).u32(70_000).u64(1 << 40).bytes(b"a\0b").list([b"x".as_slice(), b""].iter());
         written.send(&ours, &[ours.as_fd()]).unwrap();
         let mut read = Message::receive(&theirs, &mut buffer()).unwrap().unwrap();
         assert_eq!((read.tag(), read.descriptors.len()), (tag::START, 1));

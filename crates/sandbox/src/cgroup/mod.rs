@@ -70,7 +70,8 @@ impl Trees {
         let cpu = place(&["cpu", "cpu,cpuacct", "cpuacct,cpu"], "cpu")?;
         let memory = place(&["memory"], "memory")?;
         let pids = place(&["pids"], "pids")?;
-        let freezer = if unified.is_some() { Place { version: Version::V2, tree: 0 } } else { place(&["freezer"], "freezer")? };
+        let freezer =
+            if unified.is_some() { Place { version: Version::V2, tree: 0 } } else { place(&["freezer"], "freezer")? };
         static SERIAL: AtomicU32 = AtomicU32::new(0);
         let name = format!("{PREFIX}{}-{}", std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed));
         let mut folders = Vec::new();
@@ -262,7 +263,9 @@ fn write(folder: &Path, file: &str, text: &str) -> Result<(), SandboxError> {
     let path = folder.join(file);
     // `fs::write` would create a missing file, which control groups answer with EPERM or EACCES.
     let opened = std::fs::OpenOptions::new().write(true).open(&path);
-    opened.and_then(|mut opened| io::Write::write_all(&mut opened, text.as_bytes())).map_err(SandboxError::host("write", path))
+    opened
+        .and_then(|mut opened| io::Write::write_all(&mut opened, text.as_bytes()))
+        .map_err(SandboxError::host("write", path))
 }
 
 fn figure(folder: &Path, file: &str) -> Option<u64> {
