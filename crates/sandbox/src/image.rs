@@ -49,7 +49,11 @@ impl Image {
                 None => break,
             }
         }
-        let host = self.binds.iter().find_map(|(from, to)| Some(from.join(path.strip_prefix(to).ok()?)));
+        let host = self.binds.iter().find_map(|(from, to)| {
+            let rest = path.strip_prefix(to).ok()?;
+            // Joined with nothing a path would end in a slash, which no file has.
+            Some(if rest.as_os_str().is_empty() { from.clone() } else { from.join(rest) })
+        });
         host.is_some_and(|host| host.exists())
     }
 }
@@ -68,6 +72,8 @@ mod tests {
             links: vec![("/bin".into(), "usr/bin".into())],
         };
         assert!(image.has(Path::new("/bin/sh")) && image.has(Path::new("/usr/bin/sh")));
+        let file = folder.path().join("usr/bin/sh");
+        assert!(Image { binds: vec![(file, "/sh".into())], links: Vec::new() }.has(Path::new("/sh")));
         assert!(!image.has(Path::new("/bin/node")) && !image.has(Path::new("/opt/sh")));
     }
 }
