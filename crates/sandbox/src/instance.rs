@@ -12,7 +12,7 @@ use crate::error::SandboxError;
 use crate::key::{Key, Runtime};
 use crate::line::Template;
 use crate::run::{Program, Run, Sealed, seal};
-use crate::stem::given;
+use crate::stem::{USUAL, given};
 use crate::sys;
 use crate::wire::{Writer, tag};
 
@@ -191,9 +191,8 @@ impl<'a> Start<'a> {
 
 /// `NAME=VALUE` of all that a job has in its environment.
 pub(crate) fn environment(run: &Run) -> Vec<String> {
-    let usual = [("PATH", "/usr/local/bin:/usr/bin:/bin"), ("HOME", "/work"), ("LANG", "C.UTF-8"), ("TMPDIR", "/tmp")];
     let given = |name: &str| run.environment.iter().any(|(other, _)| other == name);
-    let usual = usual.into_iter().filter(|(name, _)| !given(name)).map(|(name, value)| format!("{name}={value}"));
+    let usual = USUAL.into_iter().filter(|(name, _)| !given(name)).map(|(name, value)| format!("{name}={value}"));
     usual.chain(run.environment.iter().map(|(name, value)| format!("{name}={value}"))).collect()
 }
 

@@ -219,6 +219,10 @@ fn write_files(message: &mut Message, content: Option<OwnedFd>) -> io::Result<()
     Ok(())
 }
 
+/// What a job finds in its environment unless it says otherwise.
+pub(crate) const USUAL: [(&str, &str); 4] =
+    [("PATH", "/usr/local/bin:/usr/bin:/bin"), ("HOME", "/work"), ("LANG", "C.UTF-8"), ("TMPDIR", "/tmp")];
+
 /// Executes a language runtime with its driver in place of the template's inner process. Returns only when that fails.
 pub(crate) fn become_zygote(
     program: &Path,
@@ -233,7 +237,7 @@ pub(crate) fn become_zygote(
     let text = |bytes: &[u8]| std::ffi::OsStr::from_bytes(bytes).to_owned();
     let names = imports.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect::<Vec<_>>().join(",");
     let mut command = std::process::Command::new(program);
-    command.env_clear().env("LANG", "C.UTF-8").env("PATH", "/usr/bin:/bin").env("HOME", "/work");
+    command.env_clear().envs(USUAL);
     command.args(["-I", "-B", "-c"]).arg(text(driver)).args(lines.map(|line| line.to_string()));
     let error = command.arg(filters).arg(folders.to_string()).arg(names).exec();
     io::Error::other(format!("failed to execute {}: {error}", program.display()))

@@ -27,6 +27,8 @@ pub(crate) struct Shared {
     wake: OwnedFd,
     jobs: Mutex<HashMap<u64, Job>>,
     templates: Mutex<HashMap<u64, Weak<Template>>>,
+    /// Processes, by template and number inside, that get their job right now: one may have ended before its job is watched.
+    starting: Mutex<HashMap<(u64, u32), Option<u32>>>,
     /// When the watching thread wakes up by itself, in microseconds since `began`.
     wakes_at: AtomicU64,
     began: Instant,
@@ -63,6 +65,10 @@ impl Shared {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn starting(&self) -> MutexGuard<'_, HashMap<(u64, u32), Option<u32>>> {
+        self.starting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn watch(&self, what: BorrowedFd<'_>, id: u64, source: Source) -> std::io::Result<()> {
         let data = epoll::EventData::new_u64(id * KINDS + source as u64);
         Ok(epoll::add(&self.epoll, what, data, epoll::EventFlags::IN)?)
@@ -93,6 +99,7 @@ impl Supervisor {
             wake,
             jobs: Mutex::default(),
             templates: Mutex::default(),
+            starting: Mutex::default(),
             wakes_at: AtomicU64::new(u64::MAX),
             began: Instant::now(),
             stopping: AtomicBool::new(false),
@@ -127,16 +134,23 @@ impl Supervisor {
     ) -> Result<Running, SandboxError> {
         let (began, id) = (Instant::now(), instance.id);
         let (sender, events) = mpsc::channel();
-        let delivered = instance.deliver(run);
-        if let Err(error) = delivered {
+        let process = (instance.template.id, instance.pid_inside);
+        if instance.template.reports_exits {
+            self.shared.starting().insert(process, None);
+        }
+        if let Err(error) = instance.deliver(run) {
+            self.shared.starting().remove(&process);
             self.discard(instance);
             return Err(error);
         }
         stages.push((Stage::Deliver, began.elapsed()));
-        let job = Job::new(instance, run, sender, start, stages);
+        let mut job = Job::new(instance, run, sender, start, stages);
         let deadline = job.deadline;
         {
             let mut jobs = self.shared.jobs();
+            if let Some(Some(status)) = self.shared.starting().remove(&process) {
+                job.ended_with(status);
+            }
             for (what, source) in job.sources() {
                 // What has happened by now is reported as soon as it is watched.
                 self.shared.watch(what, id, source).map_err(SandboxError::host("watch", "an instance"))?;
@@ -228,10 +242,12 @@ fn read_exits(shared: &Shared, id: u64, jobs: &mut HashMap<u64, Job>, buffer: &m
     let Some(template) = template else { return };
     match Message::receive(&template.exits, buffer) {
         Ok(Some(mut message)) if message.tag() == tag::EXIT => {
-            if let (Ok(pid), Ok(status)) = (message.u32(), message.u32())
-                && let Some(job) = jobs.values_mut().find(|job| job.is(id, pid))
-            {
-                job.ended_with(status);
+            if let (Ok(pid), Ok(status)) = (message.u32(), message.u32()) {
+                if let Some(job) = jobs.values_mut().find(|job| job.is(id, pid)) {
+                    job.ended_with(status);
+                } else if let Some(starting) = shared.starting().get_mut(&(id, pid)) {
+                    *starting = Some(status);
+                }
             }
         }
         Ok(Some(_)) => {}
