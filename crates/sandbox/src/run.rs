@@ -1,7 +1,7 @@
 //! A job and what comes of it.
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -58,12 +58,14 @@ impl Sealed {
 /// Puts `content` into a sealed descriptor.
 pub(crate) fn seal(content: &[u8]) -> io::Result<OwnedFd> {
     let descriptor = rustix::fs::memfd_create(c"code", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
-    let mut file = std::fs::File::from(descriptor);
-    file.write_all(content)?;
-    rustix::io::retry_on_intr(|| rustix::fs::seek(file.as_fd(), rustix::fs::SeekFrom::Start(0)))?;
+    let mut written = 0;
+    while written < content.len() {
+        // Written by position, so that its own stays at the beginning.
+        written += rustix::io::retry_on_intr(|| rustix::io::pwrite(&descriptor, &content[written..], written as u64))?;
+    }
     let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
-    rustix::fs::fcntl_add_seals(&file, seals)?;
-    Ok(file.into())
+    rustix::fs::fcntl_add_seals(&descriptor, seals)?;
+    Ok(descriptor)
 }
 
 /// What a job executes.

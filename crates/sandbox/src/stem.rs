@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::ffi::CString;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use seccompiler::BpfProgram;
 
 use crate::confine::{self, Inside, JOB_ID};
 use crate::sys;
-use crate::wire::{Message, Writer, tag};
+use crate::wire::{self, Message, Writer, tag};
 
 /// The descriptor of an instance's line.
 const LINE: i32 = 3;
@@ -121,7 +121,10 @@ fn finish(line: &OwnedFd, inside: Inside, filters: &[BpfProgram], buffer: &mut [
     confine::restrict_calls(filters)?;
     // SAFETY: this process has one thread.
     match sys::check(unsafe { libc::fork() }.into())? {
-        0 => wait_for_a_job(line, buffer),
+        0 => {
+            rehearse(buffer)?;
+            wait_for_a_job(line, buffer)
+        }
         job => reap(line, job as libc::pid_t),
     }
 }
@@ -147,7 +150,7 @@ fn wait_for_a_job(line: &OwnedFd, buffer: &mut [u8]) -> io::Result<()> {
         match message.tag() {
             tag::PING => Writer::new(tag::PONG).u64(message.u64()?).send(line, &[])?,
             tag::START => {
-                let Err(error) = start(&mut message);
+                let Err(error) = Ready::read(&mut message).and_then(Ready::execute);
                 let number = error.raw_os_error().unwrap_or(libc::EINVAL) as u32;
                 Writer::new(tag::NOT_STARTED).u32(number).send(line, &[])?;
                 // SAFETY: as a shell says that a program could not be started.
@@ -159,41 +162,74 @@ fn wait_for_a_job(line: &OwnedFd, buffer: &mut [u8]) -> io::Result<()> {
     Ok(())
 }
 
-fn start(message: &mut Message) -> io::Result<Infallible> {
-    let given = message.u8()?;
-    let program = c_string(message.bytes()?)?;
-    let arguments = message.list()?.into_iter().map(c_string).collect::<io::Result<Vec<_>>>()?;
-    let environment = message.list()?.into_iter().map(c_string).collect::<io::Result<Vec<_>>>()?;
-    let mut descriptors = std::mem::take(&mut message.descriptors).into_iter();
-    let first = if given == given::PATH { None } else { descriptors.next() };
-    write_files(message, descriptors.next())?;
-    let pointers = |texts: &[CString]| {
-        let ends = [std::ptr::null()];
-        texts.iter().map(|text| text.as_ptr()).chain(ends).collect::<Vec<_>>()
-    };
-    let (arguments, environment) = (pointers(&arguments), pointers(&environment));
-    // SAFETY: program, arguments and environment are zero-terminated, the lists end with null, and all outlive the calls.
-    unsafe {
-        match first {
-            Some(code) if given == given::SEALED => {
-                let flags = libc::AT_EMPTY_PATH;
-                let (arguments, environment) = (arguments.as_ptr(), environment.as_ptr());
-                libc::syscall(libc::SYS_execveat, code.as_raw_fd(), c"".as_ptr(), arguments, environment, flags);
-            }
-            Some(extra) => {
-                if extra.as_raw_fd() == EXTRA {
-                    libc::fcntl(EXTRA, libc::F_SETFD, 0);
-                } else {
-                    sys::check(libc::dup3(extra.as_raw_fd(), EXTRA, 0).into())?;
+/// A program, ready to be executed.
+struct Ready {
+    given: u8,
+    program: CString,
+    arguments: Vec<CString>,
+    environment: Vec<CString>,
+    /// The program itself, or what it finds as [`EXTRA`].
+    first: Option<OwnedFd>,
+}
+
+impl Ready {
+    /// Reads what to execute, and writes the files that came along.
+    fn read(message: &mut Message) -> io::Result<Ready> {
+        let given = message.u8()?;
+        let program = c_string(message.bytes()?)?;
+        let arguments = message.list()?.into_iter().map(c_string).collect::<io::Result<Vec<_>>>()?;
+        let environment = message.list()?.into_iter().map(c_string).collect::<io::Result<Vec<_>>>()?;
+        let mut descriptors = std::mem::take(&mut message.descriptors).into_iter();
+        let first = if given == given::PATH { None } else { descriptors.next() };
+        write_files(message, descriptors.next())?;
+        Ok(Ready { given, program, arguments, environment, first })
+    }
+
+    /// Returns only when it fails.
+    fn execute(self) -> io::Result<Infallible> {
+        let pointers = |texts: &[CString]| {
+            let ends = [std::ptr::null()];
+            texts.iter().map(|text| text.as_ptr()).chain(ends).collect::<Vec<_>>()
+        };
+        let (arguments, environment) = (pointers(&self.arguments), pointers(&self.environment));
+        let (arguments, environment) = (arguments.as_ptr(), environment.as_ptr());
+        // SAFETY: program, arguments and environment are zero-terminated, the lists end with null, and all outlive the calls.
+        unsafe {
+            match &self.first {
+                Some(code) if self.given == given::SEALED => {
+                    let (code, flags) = (code.as_raw_fd(), libc::AT_EMPTY_PATH);
+                    libc::syscall(libc::SYS_execveat, code, c"".as_ptr(), arguments, environment, flags);
                 }
-                libc::execve(program.as_ptr(), arguments.as_ptr(), environment.as_ptr());
-            }
-            None => {
-                libc::execve(program.as_ptr(), arguments.as_ptr(), environment.as_ptr());
+                first => {
+                    match first.as_ref().map(AsRawFd::as_raw_fd) {
+                        Some(EXTRA) => drop(libc::fcntl(EXTRA, libc::F_SETFD, 0)),
+                        Some(extra) => drop(libc::dup3(extra, EXTRA, 0)),
+                        None => {}
+                    }
+                    libc::execve(self.program.as_ptr(), arguments, environment);
+                }
             }
         }
+        Err(io::Error::last_os_error())
     }
-    Err(io::Error::last_os_error())
+}
+
+/// Does once what every job's start does: the pages that a fork shares are then copied, and code found, while nobody waits.
+fn rehearse(buffer: &mut [u8]) -> io::Result<()> {
+    let (ours, theirs) = wire::pair()?;
+    let environment = USUAL.map(|(name, value)| format!("{name}={value}"));
+    let job = Writer::new(tag::START).u8(given::PATH_WITH_EXTRA).bytes(b"/no/such/program").list(environment.iter());
+    for _ in 0..2 {
+        let clone = ours.try_clone()?;
+        job.clone().list(environment.iter()).u32(0).send(&ours, &[clone.as_fd()])?;
+        if let Some(mut message) = Message::receive(&theirs, buffer)? {
+            let mut ready = Ready::read(&mut message)?;
+            ready.first = None;
+            // Fails, having gone most of the way.
+            let _ = ready.execute();
+        }
+    }
+    Ok(())
 }
 
 fn c_string(bytes: Vec<u8>) -> io::Result<CString> {

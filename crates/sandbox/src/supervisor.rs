@@ -20,6 +20,9 @@ use crate::wire::{self, Message, tag};
 /// What of a job, or else, an event is about: the lowest bits of its token.
 const KINDS: u64 = 8;
 
+/// The longest that the watching thread sleeps: starting a job that may take longer need not wake it up.
+const NAP: Duration = Duration::from_secs(5);
+
 /// What the threads share.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -187,15 +190,13 @@ fn watch(shared: &Shared, ended: &Sender<Instance>) {
     let mut events = Vec::with_capacity(256);
     let mut buffer = wire::buffer();
     while !shared.stopping.load(Ordering::Acquire) {
-        let next = shared.jobs().values().map(|job| job.deadline).min();
-        shared.wakes_at.store(next.map_or(u64::MAX, |next| shared.micros(next)), Ordering::Release);
-        let within = next.map(|next| next.saturating_duration_since(Instant::now()) + Duration::from_micros(100));
-        let within = within.map(|within| rustix::time::Timespec {
-            tv_sec: within.as_secs() as i64,
-            tv_nsec: i64::from(within.subsec_nanos()),
-        });
+        let now = Instant::now();
+        let next = shared.jobs().values().map(|job| job.deadline).min().unwrap_or(now + NAP).min(now + NAP);
+        shared.wakes_at.store(shared.micros(next), Ordering::Release);
+        let within = next.saturating_duration_since(now) + Duration::from_micros(100);
+        let within = rustix::time::Timespec { tv_sec: within.as_secs() as i64, tv_nsec: i64::from(within.subsec_nanos()) };
         events.clear();
-        let waited = epoll::wait(&shared.epoll, rustix::buffer::spare_capacity(&mut events), within.as_ref());
+        let waited = epoll::wait(&shared.epoll, rustix::buffer::spare_capacity(&mut events), Some(&within));
         if let Err(error) = waited
             && error != rustix::io::Errno::INTR
         {

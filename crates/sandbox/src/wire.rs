@@ -44,6 +44,7 @@ pub(crate) mod tag {
 }
 
 /// A message being written.
+#[derive(Clone)]
 pub(crate) struct Writer(Vec<u8>);
 
 impl Writer {

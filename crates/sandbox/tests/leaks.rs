@@ -1,4 +1,5 @@
 //! Nothing is left behind: not by hundreds of jobs, not by fifty at once, not by an owner that is killed.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

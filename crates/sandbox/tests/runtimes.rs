@@ -1,4 +1,5 @@
 //! Every runtime runs code and says how it ended.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

@@ -44,9 +44,9 @@ fn groups() -> usize {
     let root = Path::new("/sys/fs/cgroup");
     let own = format!("forerun-sandbox-{}-", std::process::id());
     let trees = list(root).into_iter().chain([root.to_owned()]);
-    let folders = trees.flat_map(|tree| list(&tree)).filter(|path| {
-        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&own))
-    });
+    let folders = trees
+        .flat_map(|tree| list(&tree))
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&own)));
     folders.map(|folder| 1 + list(&folder).iter().filter(|path| path.is_dir()).count()).sum()
 }
 

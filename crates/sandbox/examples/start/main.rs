@@ -97,7 +97,8 @@ fn latencies(count: usize, peers: &Peers, pools: &Pools, report: &mut Report) ->
         let [p50, p99] = [0.5, 0.99].map(|part| percentile(list, part));
         eprintln!("{language:8} {way:22} p50 {p50:8.0} us  p99 {p99:8.0} us  ({} samples)", list.len());
     }
-    let of = |language, way| samples.get(&(language, way)).map(|list: &Vec<f64>| (percentile(list, 0.5), percentile(list, 0.99)));
+    let of =
+        |language, way| samples.get(&(language, way)).map(|list: &Vec<f64>| (percentile(list, 0.5), percentile(list, 0.99)));
     let ours = |language| of(language, "forerun").ok_or("nothing was measured");
     // The faster of the two container runtimes is the one to beat.
     let runtime = |language| {
@@ -105,8 +106,11 @@ fn latencies(count: usize, peers: &Peers, pools: &Pools, report: &mut Report) ->
         both.min_by(|a, b| a.0.total_cmp(&b.0))
     };
     let (binary, python) = (ours(Language::Binary)?, ours(Language::Python)?);
+    let in_image = of(Language::Binary, "forerun, in the image").ok_or("nothing was measured")?;
     let plain = |language| of(language, "fork+exec").ok_or("nothing was measured");
-    report.promise("start-exec", Asked::AtMost(1.3), binary.0 / plain(Language::Binary)?.0, "times fork+exec");
+    // What fork+exec does: the program is a file. Sealing code that is sent along comes on top.
+    report.promise("start-exec", Asked::AtMost(1.3), in_image.0 / plain(Language::Binary)?.0, "times fork+exec");
+    report.promise("start-exec-sealed", Asked::AtMost(1.3), binary.0 / plain(Language::Binary)?.0, "times fork+exec");
     report.promise("start-python", Asked::AtMost(0.05), python.0 / plain(Language::Python)?.0, "times python3 -c");
     let missing = "neither crun nor runc can be had";
     for (language, ours, id, least) in

@@ -25,8 +25,13 @@ impl Peers {
         std::fs::write(&binary, program::binary())?;
         executable(&binary)?;
         let bundles = folder.join("bundles");
-        let mut peers =
-            Peers { binary, python: "/usr/bin/python3".into(), bwrap: works("bwrap", &["--version"]), runtimes: Vec::new(), bundles };
+        let mut peers = Peers {
+            binary,
+            python: "/usr/bin/python3".into(),
+            bwrap: works("bwrap", &["--version"]),
+            runtimes: Vec::new(),
+            bundles,
+        };
         for language in [Language::Binary, Language::Python] {
             peers.write_bundle(language)?;
         }

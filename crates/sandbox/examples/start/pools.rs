@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use sandbox::{
-    Exit, HOST, Host, Image, Key, Limits, Output, Pool, PoolEvent, Program, Run, Runtime, SandboxError, Sealed, Settings, StartPath,
-    Target, TemplateProgram,
+    Exit, HOST, Host, Image, Key, Limits, Output, Pool, PoolEvent, Program, Run, Runtime, SandboxError, Sealed, Settings,
+    StartPath, Target, TemplateProgram,
 };
 
 use crate::Anything;
