@@ -1,0 +1,47 @@
+//! The files of control groups version 1.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::write;
+use crate::error::SandboxError;
+use crate::key::Limits;
+
+/// The period over which CPU time is counted, in microseconds.
+const PERIOD_MICROS: u64 = 100_000;
+
+pub(crate) fn set_cpu(folder: &Path, limits: &Limits) -> Result<(), SandboxError> {
+    write(folder, "cpu.cfs_period_us", &PERIOD_MICROS.to_string())?;
+    write(folder, "cpu.cfs_quota_us", &(limits.cpu.0 * PERIOD_MICROS / 1_000).to_string())
+}
+
+pub(crate) fn set_memory(folder: &Path, limits: &Limits) -> Result<(), SandboxError> {
+    let bytes = limits.memory.0.to_string();
+    write(folder, "memory.limit_in_bytes", &bytes)?;
+    // Memory and swap together; absent where the kernel does not count swap, and then there is nothing to limit.
+    if folder.join("memory.memsw.limit_in_bytes").exists() {
+        write(folder, "memory.memsw.limit_in_bytes", &bytes)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn freeze(folder: &Path) -> Result<(), SandboxError> {
+    write(folder, "freezer.state", "FROZEN")?;
+    let began = Instant::now();
+    loop {
+        let path = folder.join("freezer.state");
+        let state = std::fs::read_to_string(&path).map_err(SandboxError::host("read", &path))?;
+        if state.trim() == "FROZEN" {
+            return Ok(());
+        }
+        if began.elapsed() > Duration::from_secs(1) {
+            let late = std::io::Error::from(std::io::ErrorKind::TimedOut);
+            return Err(SandboxError::host("freeze", path)(late));
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}
+
+pub(crate) fn page_out(folder: &Path) -> Result<(), SandboxError> {
+    write(folder, "memory.force_empty", "0")
+}
