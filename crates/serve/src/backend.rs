@@ -3,15 +3,16 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc};
 
 use crate::remote_write::WrittenSeries;
 use crate::view::{
-    AnnouncementRequest, AnnouncementView, BoundsView, DecisionPage, DecisionQuery, DecisionView, Event, ForecastReport,
-    MetricName, ModeName, ModeScope, PlanView, PushedSample, SeriesView, StatusView, TargetPage, TargetQuery, TargetView,
-    TierName, Timestamp,
+    AnnouncementRequest, AnnouncementView, BoundsView, ClaimRequest, ClaimView, DecisionPage, DecisionQuery, DecisionView,
+    Event, ForecastReport, MetricName, ModeName, ModeScope, PlanView, PoolCurve, PoolPage, PoolRequest, PoolView,
+    PushedSample, RunEvent, RunRequest, RunView, SeriesView, StatusView, TargetPage, TargetQuery, TargetView, TierName,
+    Timestamp,
 };
-use crate::{ApiError, Registry};
+use crate::{ApiError, ErrorKind, Registry};
 
 /// What a [`Backend`] returns: a boxed future, so that it may read a snapshot at once or wait for the engine's task.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, ApiError>> + Send + 'a>>;
@@ -19,6 +20,15 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, ApiError>> + Send
 /// An answer that is known already.
 pub fn ready<'a, T: Send + 'a>(answer: Result<T, ApiError>) -> Answer<'a, T> {
     Box::pin(std::future::ready(answer))
+}
+
+/// The answer of a daemon that keeps no instances ready.
+fn no_instances<'a, T: Send + 'a>() -> Answer<'a, T> {
+    ready(Err(ApiError::new(
+        ErrorKind::Unavailable,
+        "warm instances are not available here",
+        "`forerun doctor` says what they need on this host",
+    )))
 }
 
 /// The daemon as the API sees it. Requests arrive checked: limits are within their range, times in order, numbers
@@ -86,6 +96,66 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Takes in samples of Prometheus remote write. Answered only when they are safe: the sender forgets them then.
     fn write_series(&self, series: Vec<WrittenSeries>) -> Answer<'_, ()>;
+
+    /// Begins a run and answers at once. Exactly one of its three sources is set.
+    fn start_run(&self, _request: RunRequest) -> Answer<'_, RunView> {
+        no_instances()
+    }
+
+    /// The newest runs, newest first, at most `limit`, without output.
+    fn runs(&self, _limit: u32) -> Answer<'_, Vec<RunView>> {
+        no_instances()
+    }
+
+    /// One run with its output so far.
+    fn run(&self, _id: u64) -> Answer<'_, RunView> {
+        no_instances()
+    }
+
+    /// What happened to a run and what happens to it; ends after [`RunEvent::Finished`].
+    fn run_events(&self, _id: u64) -> Answer<'_, mpsc::Receiver<RunEvent>> {
+        no_instances()
+    }
+
+    /// Stops a run. One that is over already stays as it is.
+    fn stop_run(&self, _id: u64) -> Answer<'_, ()> {
+        no_instances()
+    }
+
+    /// All pools.
+    fn pools(&self) -> Answer<'_, PoolPage> {
+        no_instances()
+    }
+
+    /// Sets the bounds of a pool, and makes it where there is none; `at_least` is not above `at_most`.
+    fn set_pool(&self, _request: PoolRequest) -> Answer<'_, PoolView> {
+        no_instances()
+    }
+
+    /// Gives up every unused instance of a pool and the bounds that were set.
+    fn drain_pool(&self, _id: String) -> Answer<'_, ()> {
+        no_instances()
+    }
+
+    /// What a pool would have done under other lambdas.
+    fn pool_curve(&self, _id: String) -> Answer<'_, PoolCurve> {
+        no_instances()
+    }
+
+    /// Sets what a second of waiting is worth against idle memory; above 0, at most 1,000,000.
+    fn set_lambda(&self, _lambda: f64) -> Answer<'_, ()> {
+        no_instances()
+    }
+
+    /// Takes an instance out of a pool and holds it for the caller.
+    fn claim(&self, _request: ClaimRequest) -> Answer<'_, ClaimView> {
+        no_instances()
+    }
+
+    /// Gives a claimed instance up.
+    fn release(&self, _id: u64) -> Answer<'_, ()> {
+        no_instances()
+    }
 
     /// Events from now on. A receiver that falls behind is told so and reads the state afresh.
     fn subscribe(&self) -> broadcast::Receiver<Event>;

@@ -6,7 +6,9 @@ mod decision;
 mod event;
 mod names;
 mod plan;
+mod pool;
 mod reason;
+mod run;
 mod series;
 mod status;
 mod target;
@@ -23,7 +25,11 @@ pub use decision::{
 pub use event::{DoneEvent, Event, KillSwitchEvent, LaggedEvent, SampledEvent, TargetEvent};
 pub use names::{CapName, KindName, MemberName, MetricName, ModeName, PlannerName, ResourceName, TierName};
 pub use plan::{PlanStepView, PlanView, WaitingCount};
+pub use pool::{ClaimRequest, ClaimView, CurvePoint, LambdaBody, PoolCurve, PoolPage, PoolRequest, PoolView};
 pub use reason::wait_detail;
+pub use run::{
+    ExitView, RunChunk, RunEvent, RunFile, RunLimits, RunList, RunOutput, RunRequest, RunState, RunView, StageView, StartView,
+};
 pub use series::{SeriesQuery, SeriesView};
 pub use status::{CapacityView, DegradedView, SavedView, StatusView, StoreView};
 pub use target::{
