@@ -20,6 +20,7 @@ use crate::ledger::Ledger;
 use crate::load::WindowView;
 use crate::modes::Modes;
 use crate::warm::UnitSpec;
+pub use pools::CurvePoint;
 use pools::Pools;
 use crate::settings::Settings;
 use crate::target::{NO_ROW, Schemes, Target};
@@ -126,6 +127,7 @@ impl Engine {
                 self.price_pool(*target, spec, (*at_least, *at_most));
             }
             Observation::Runs(events) => self.runs(events),
+            Observation::LambdaSet(lambda) => self.set_lambda(*lambda),
             Observation::UndoAsked(ticket) => self.undo(now, *ticket),
             Observation::Adopted(decision) => self.adopt(decision),
             Observation::Done { ticket, outcome } => self.done(now, *ticket, outcome),

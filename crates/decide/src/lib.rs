@@ -22,7 +22,7 @@ mod views;
 pub mod warm;
 mod watch;
 
-pub use engine::Engine;
+pub use engine::{CurvePoint, Engine};
 pub use knob::Knob;
 pub use ledger::{Entry, Ledger};
 pub use preview::{DryRun, Preview};

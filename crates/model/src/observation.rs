@@ -87,6 +87,8 @@ pub enum Observation {
         /// Never more than this.
         at_most: u32,
     },
+    /// What a second of waiting for an instance is worth was set; 1 = as the settings say.
+    LambdaSet(f64),
     /// Runs of pools that began and ended since the last such list, in the order of time.
     Runs(Vec<RunEvent>),
     /// A person asked that a decision be undone.

@@ -157,6 +157,22 @@ impl Sampler {
         changes
     }
 
+    /// A free ordinal for a target that somebody else measures; no group is given it until [`Sampler::free`].
+    pub fn reserve(&mut self) -> Ordinal {
+        let ordinal = self.free.pop_first().unwrap_or(self.targets.len() as u32);
+        if ordinal as usize == self.targets.len() {
+            self.targets.push(None);
+        }
+        Ordinal(ordinal)
+    }
+
+    /// Gives an ordinal of [`Sampler::reserve`] back.
+    pub fn free(&mut self, ordinal: Ordinal) {
+        if self.targets.get(ordinal.0 as usize).is_some_and(Option::is_none) {
+            self.free.insert(ordinal.0);
+        }
+    }
+
     fn add(&mut self, found: Found) -> (Ordinal, TargetSpec) {
         let ordinal = self.free.pop_first().unwrap_or(self.targets.len() as u32);
         if ordinal as usize == self.targets.len() {

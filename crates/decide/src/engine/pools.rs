@@ -1,6 +1,6 @@
 //! Pools: how many instances of each stand ready in the coming step, and on which rung.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use model::{Action, Because, Bytes, Cap, Habit, Metric, OfferFigures, RunEvent, Trigger, Wait};
 
@@ -29,6 +29,28 @@ struct Pool {
     at_most: u32,
     /// The instance that each run occupies.
     running: BTreeMap<u64, usize>,
+    /// The chance that was said of the open step, and the runs that began in it.
+    open: (f32, u32),
+    /// The same of the last steps, oldest first.
+    past: VecDeque<(f32, u32)>,
+}
+
+/// Steps that a pool remembers for [`Engine::pool_curve`]: a week of minutes.
+const PAST_MAX: usize = 10_080;
+
+/// What one lambda would have meant for a pool's first instance, over the steps that are remembered.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CurvePoint {
+    /// What a second of waiting was worth.
+    pub lambda: f64,
+    /// Steps with a use that found it ready, on whatever rung.
+    pub hits: u64,
+    /// Steps with a use.
+    pub uses: u64,
+    /// Steps.
+    pub steps: u64,
+    /// Memory held in vain, in byte-seconds.
+    pub idle_byte_seconds: f64,
 }
 
 /// What the planner would like of one pool.
@@ -72,7 +94,7 @@ impl Engine {
         }
         let unit = self.pools.planner.add(spec);
         self.pools.units.push(target);
-        self.pools.pools.insert(target, Pool { unit, memory, at_least, at_most, running: BTreeMap::new() });
+        self.pools.pools.insert(target, Pool { unit, memory, at_least, at_most, running: BTreeMap::new(), open: (0.0, 0), past: VecDeque::new() });
         // What is asked for at least need not wait for the next step.
         self.pools.step = 0;
     }
@@ -91,7 +113,10 @@ impl Engine {
                 if let Some(instance) = pool.running.remove(&event.run) {
                     planner.ended(pool.unit, instance, event.at);
                 }
-            } else if let Some(instance) = planner.observe(pool.unit, event.at, None) {
+                continue;
+            }
+            pool.open.1 = pool.open.1.saturating_add(1);
+            if let Some(instance) = planner.observe(pool.unit, event.at, None) {
                 pool.running.insert(event.run, instance);
             }
         }
@@ -115,6 +140,14 @@ impl Engine {
         }
         self.pools.step = open;
         let wishes = self.wishes(step);
+        let Pools { planner, pools, .. } = &mut self.pools;
+        for pool in pools.values_mut() {
+            if pool.past.len() == PAST_MAX {
+                pool.past.pop_front();
+            }
+            pool.past.push_back(pool.open);
+            pool.open = (planner.chance_of(pool.unit).unwrap_or(0.0), 0);
+        }
         for (target, wish) in wishes {
             for (place, resource) in KNOBS.into_iter().enumerate() {
                 self.turn_pool(now, target, resource, wish.counts[place], &wish);
@@ -210,6 +243,38 @@ impl Engine {
         };
         let action = Action::Set { resource, before: holds, after: Setting::Instances(wanted) };
         self.emit(now, ordinal, place, mode, action, because);
+    }
+
+    pub(super) fn set_lambda(&mut self, lambda: f64) {
+        self.pools.planner.set_lambda(lambda);
+    }
+
+    /// What a second of waiting for an instance is worth.
+    pub fn pool_lambda(&self) -> f64 {
+        self.pools.planner.lambda()
+    }
+
+    /// What other lambdas would have meant for a pool: its past chances, decided again.
+    pub fn pool_curve(&self, target: Ordinal, lambdas: &[f64]) -> Option<Vec<CurvePoint>> {
+        let pool = self.pools.pools.get(&target)?;
+        let planner = &self.settings.warm.planner;
+        let rungs = planner.ladder.rungs();
+        let step_bytes = pool.memory.0 as f64 * planner.step.as_secs_f64();
+        let points = lambdas.iter().map(|&lambda| {
+            let mut point = CurvePoint { lambda, ..CurvePoint::default() };
+            let mut rung = 0;
+            for &(chance, uses) in &pool.past {
+                rung = self.pools.planner.rung_at(pool.unit, chance, lambda, rung);
+                point.steps += 1;
+                point.uses += u64::from(uses > 0);
+                point.hits += u64::from(uses > 0 && rung > 0);
+                if uses == 0 {
+                    point.idle_byte_seconds += rungs.get(rung).map_or(0.0, |rung| rung.hold_share) * step_bytes;
+                }
+            }
+            point
+        });
+        Some(points.collect())
     }
 
     /// What the pool planner expects of a pool: the chance that an instance is used in the coming step, and for how long one

@@ -141,6 +141,26 @@ impl WarmPlanner {
         }
     }
 
+    /// Changes what a second of waiting is worth; what is not above zero is passed over.
+    pub fn set_lambda(&mut self, lambda: f64) {
+        if lambda.is_finite() && lambda > 0.0 {
+            self.settings.lambda = lambda;
+        }
+    }
+
+    /// What a second of waiting is worth.
+    pub fn lambda(&self) -> f64 {
+        self.settings.lambda
+    }
+
+    /// The rung that an instance of `unit` would be given in a step with that chance, at `lambda`, having stood on rung `from`.
+    pub fn rung_at(&self, unit: usize, chance: f32, lambda: f64, from: usize) -> usize {
+        if unit >= self.units.len() {
+            return 0;
+        }
+        self.settings.ladder.choose(&self.stakes(unit, chance, lambda), from).rung
+    }
+
     /// The unit of a slot.
     pub fn unit_of(&self, slot: usize) -> Option<usize> {
         self.slots.get(slot).map(|slot| slot.unit)

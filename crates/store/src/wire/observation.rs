@@ -34,6 +34,7 @@ pub(crate) enum WireObservation {
     PoolPriced { target: u32, memory: u64, cold: u64, at_least: u32, at_most: u32 },
     /// Pool, run, when, whether it ended.
     Runs(Vec<(u32, u64, i64, bool)>),
+    LambdaSet(f64),
 }
 
 /// One round of samples in columns: `masks` says which figures each target has, the figures follow one another.
@@ -173,6 +174,7 @@ impl From<&Observation> for WireObservation {
                 at_least: *at_least,
                 at_most: *at_most,
             },
+            Observation::LambdaSet(lambda) => WireObservation::LambdaSet(*lambda),
             Observation::Runs(events) => WireObservation::Runs(
                 events.iter().map(|event| (event.target.0, event.run, event.at.unix_millis(), event.ended)).collect(),
             ),
@@ -261,6 +263,7 @@ impl TryFrom<WireObservation> for Observation {
                 at_least,
                 at_most,
             },
+            WireObservation::LambdaSet(lambda) => Observation::LambdaSet(lambda),
             WireObservation::Runs(events) => Observation::Runs(
                 events
                     .into_iter()
