@@ -111,6 +111,9 @@ impl ApiError {
         let remedy = match what {
             "target" => "list the targets with GET /v1/targets; percent-encode the id in the path",
             "decision" => "list the decisions with GET /v1/decisions",
+            "run" => "list the runs with GET /v1/runs; one that ended is kept for a while only",
+            "pool" => "list the pools with GET /v1/pools; percent-encode the id in the path",
+            "claim" => "claim an instance with POST /v1/claims; a claim that nobody used in time is given up",
             "announcement" => "list the announcements with GET /v1/announcements",
             _ => "see GET /openapi.json for what there is",
         };

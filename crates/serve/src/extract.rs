@@ -89,7 +89,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 fn json_error(rejection: &JsonRejection) -> ApiError {
     let (kind, remedy) = match rejection.status() {
         StatusCode::UNSUPPORTED_MEDIA_TYPE => (ErrorKind::UnsupportedMedia, "send Content-Type: application/json"),
-        StatusCode::PAYLOAD_TOO_LARGE => (ErrorKind::TooLarge, "send less at once, or raise serve.body_max in the configuration"),
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            (ErrorKind::TooLarge, "send less at once, or raise serve.body_max in the configuration")
+        }
         StatusCode::UNPROCESSABLE_ENTITY => (ErrorKind::Invalid, "see GET /openapi.json for the schema of this body"),
         _ => (ErrorKind::BadRequest, "send one JSON document, as GET /openapi.json describes it"),
     };

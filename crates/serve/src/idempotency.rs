@@ -24,7 +24,7 @@ const KEPT_ANSWERS_MAX: usize = 1_024;
 const KEPT_FOR: Duration = Duration::from_secs(3_600);
 /// The longest key.
 const KEY_BYTES_MAX: usize = 128;
-/// The longest answer that is kept; a longer one is not, and a repeat is then carried out again. None of ours is.
+/// The longest answer that is kept; of a longer one, such as a run with much output, its place is.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 /// Who sent what where under which key.
@@ -173,14 +173,17 @@ async fn keyed(app: &App, request: Request, next: Next) -> Result<Response, ApiE
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.map_err(|error| ApiError::internal(error.to_string()))?;
-    if !parts.status.is_server_error() && parts.status != StatusCode::TOO_MANY_REQUESTS && body.len() <= ANSWER_BYTES_MAX {
+    let short = body.len() <= ANSWER_BYTES_MAX;
+    let keepable = short || parts.headers.contains_key(header::LOCATION);
+    if keepable && !parts.status.is_server_error() && parts.status != StatusCode::TOO_MANY_REQUESTS {
+        let (status, kept) = if short { (parts.status, body.clone()) } else { (StatusCode::SEE_OTHER, Bytes::new()) };
         let mut headers = HeaderMap::new();
         for name in [header::CONTENT_TYPE, header::LOCATION] {
             if let Some(value) = parts.headers.get(&name) {
                 headers.insert(name, value.clone());
             }
         }
-        app.answers.answer(&claim.id, Answer { status: parts.status, headers, body: body.clone() });
+        app.answers.answer(&claim.id, Answer { status, headers, body: kept });
         claim.answered = true;
     }
     Ok(Response::from_parts(parts, Body::from(body)))

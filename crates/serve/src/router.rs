@@ -40,6 +40,10 @@ pub struct Limits {
     pub request_time: Duration,
     /// Subscribers of events at once.
     pub event_subscribers: usize,
+    /// Callers at once who follow a run's events.
+    pub run_followers: usize,
+    /// Requests at once that wait for the end of a run; they count as requests, too, so that fewer must do.
+    pub run_waiters: usize,
     /// Open connections per listener; further ones wait to be accepted.
     pub connections: usize,
     /// Time in which the head of a request must have come in.
@@ -63,6 +67,8 @@ impl Default for Limits {
             requests_at_once: 128,
             request_time: Duration::from_secs(30),
             event_subscribers: 64,
+            run_followers: 1_024,
+            run_waiters: 64,
             connections: 512,
             head_time: Duration::from_secs(10),
             drain_time: Duration::from_secs(5),
@@ -85,6 +91,8 @@ pub(crate) struct Shared {
     pub(crate) answers: Answers,
     pub(crate) requests: Semaphore,
     pub(crate) subscribers: Arc<Semaphore>,
+    pub(crate) followers: Arc<Semaphore>,
+    pub(crate) waiters: Arc<Semaphore>,
     pub(crate) http: HttpMetrics,
     pub(crate) openapi: String,
     /// Becomes true when the server ends: streams end then.
@@ -103,8 +111,8 @@ impl Deref for App {
     info(
         title = "forerun",
         description = "Forecasts what workloads need next and has it ready before they ask. Every error is a problem \
-            document (RFC 9457) with a remedy. GET needs a reader, everything else an operator. Target ids contain \
-            slashes: percent-encode them in a path (`/v1/targets/cgroup%3A%2Fsystem.slice%2Fnginx.service`). A POST \
+            document (RFC 9457) with a remedy. GET needs a reader, everything else an operator. Ids of targets and pools \
+            contain slashes: percent-encode them in a path (`/v1/targets/cgroup%3A%2Fsystem.slice%2Fnginx.service`). A POST \
             under /v1 with an Idempotency-Key is carried out once; its repeats within an hour get the same answer.",
         license(name = "Apache-2.0 OR MIT", identifier = "Apache-2.0 OR MIT"),
     ),
@@ -114,6 +122,7 @@ impl Deref for App {
         (name = "state", description = "How the daemon is and what it watches"),
         (name = "decisions", description = "What was done, what would be done, and why"),
         (name = "control", description = "Modes, bounds, the kill switch"),
+        (name = "instances", description = "Instances kept ready, and code that runs in them"),
         (name = "input", description = "What is told to forerun: announcements and samples"),
         (name = "operation", description = "Health, metrics and this document"),
     ),
@@ -139,6 +148,15 @@ fn guarded() -> OpenApiRouter<App> {
         .routes(routes!(api::samples::push))
         .routes(routes!(api::samples::remote_write))
         .routes(routes!(api::events::events))
+        .routes(routes!(api::runs::runs, api::runs::start))
+        .routes(routes!(api::runs::run, api::runs::stop))
+        .routes(routes!(api::runs::events))
+        .routes(routes!(api::pools::pools, api::pools::set_pool))
+        .routes(routes!(api::pools::drain_pool))
+        .routes(routes!(api::pools::curve))
+        .routes(routes!(api::pools::set_lambda))
+        .routes(routes!(api::pools::claim))
+        .routes(routes!(api::pools::release))
         .routes(routes!(api::operation::metrics))
         .routes(routes!(api::operation::openapi_json))
 }
@@ -167,6 +185,8 @@ pub fn router(backend: Arc<dyn Backend>, auth: Auth, settings: Settings, ending:
         answers: Answers::default(),
         requests: Semaphore::new(limits.requests_at_once),
         subscribers: Arc::new(Semaphore::new(limits.event_subscribers)),
+        followers: Arc::new(Semaphore::new(limits.run_followers)),
+        waiters: Arc::new(Semaphore::new(limits.run_waiters)),
         http: HttpMetrics::default(),
         openapi: openapi().to_pretty_json().expect("the document is made of serialisable parts"),
         ending,

@@ -28,7 +28,8 @@ pub use plan::{PlanStepView, PlanView, WaitingCount};
 pub use pool::{ClaimRequest, ClaimView, CurvePoint, LambdaBody, PoolCurve, PoolPage, PoolRequest, PoolView};
 pub use reason::wait_detail;
 pub use run::{
-    ExitView, RunChunk, RunEvent, RunFile, RunLimits, RunList, RunOutput, RunRequest, RunState, RunView, StageView, StartView,
+    ExitView, RunChunk, RunEvent, RunFile, RunLimits, RunList, RunListQuery, RunOutput, RunQuery, RunRequest, RunState,
+    RunView, StageView, StartView,
 };
 pub use series::{SeriesQuery, SeriesView};
 pub use status::{CapacityView, DegradedView, SavedView, StatusView, StoreView};

@@ -18,7 +18,7 @@ use crate::view::{Event, LaggedEvent};
 use crate::{ApiError, ErrorKind, Problem};
 
 /// How often a comment is sent when nothing happens, so that a broken connection is noticed.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Events from now on, until either side ends: `event` is the kind, `data` its JSON. After `lagged` read the state
 /// afresh.

@@ -145,6 +145,7 @@ mod tests {
             figures: OfferFigures::default(),
             wanted: 1.52,
             caps: vec![Cap::BoundMax],
+            habit: None,
         }
     }
 

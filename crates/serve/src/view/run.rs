@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::Timestamp;
 
@@ -180,6 +180,24 @@ pub struct RunOutput {
     pub stderr_base64: String,
     /// Whether something of it is missing.
     pub truncated: bool,
+}
+
+/// How a run is begun.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct RunQuery {
+    /// Answer when it is over, with what it wrote.
+    pub wait: Option<bool>,
+}
+
+/// Which runs are asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct RunListQuery {
+    /// At most this many, 1 to 1,000; 100 when absent.
+    pub limit: Option<u32>,
 }
 
 /// The newest runs.

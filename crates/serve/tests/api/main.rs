@@ -8,9 +8,11 @@ mod made_up;
 
 mod acting;
 mod events;
+mod instances;
 mod listeners;
 mod reading;
 mod refusals;
+mod without;
 mod writing;
 
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use serve::{Limits, Peer, Settings};
 use crate::{NGINX, OPERATOR, READER, host, host_with, request};
 
 /// Every guarded path with a method that it takes.
-const GUARDED: [(Method, &str); 14] = [
+const GUARDED: [(Method, &str); 26] = [
     (Method::GET, "/v1/status"),
     (Method::GET, "/v1/targets"),
     (Method::GET, NGINX),
@@ -24,6 +24,18 @@ const GUARDED: [(Method, &str); 14] = [
     (Method::GET, "/v1/events"),
     (Method::POST, "/api/v1/write"),
     (Method::GET, "/metrics"),
+    (Method::GET, "/v1/runs"),
+    (Method::POST, "/v1/runs"),
+    (Method::GET, "/v1/runs/1"),
+    (Method::DELETE, "/v1/runs/1"),
+    (Method::GET, "/v1/runs/1/events"),
+    (Method::GET, "/v1/pools"),
+    (Method::PUT, "/v1/pools"),
+    (Method::DELETE, "/v1/pools/default%2Fhost%2Fsh"),
+    (Method::GET, "/v1/pools/default%2Fhost%2Fsh/curve"),
+    (Method::PUT, "/v1/lambda"),
+    (Method::POST, "/v1/claims"),
+    (Method::DELETE, "/v1/claims/1"),
 ];
 
 #[tokio::test]

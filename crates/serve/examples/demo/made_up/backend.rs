@@ -2,12 +2,13 @@
 
 use model::{AnnouncementId, Ticket};
 use serve::view::{
-    AnnouncementRequest, AnnouncementView, BoundsView, DecisionPage, DecisionQuery, DecisionView, Event, ForecastReport,
-    KillSwitchEvent, MetricName, ModeBody, ModeName, ModeScope, PlanView, PushedSample, SeriesView, StatusView, TargetPage,
-    TargetQuery, TargetView, TierName, Timestamp, WaitingCount,
+    AnnouncementRequest, AnnouncementView, BoundsView, ClaimRequest, ClaimView, DecisionPage, DecisionQuery, DecisionView,
+    Event, ForecastReport, KillSwitchEvent, MetricName, ModeBody, ModeName, ModeScope, PlanView, PoolCurve, PoolPage,
+    PoolRequest, PoolView, PushedSample, RunEvent, RunRequest, RunView, SeriesView, StatusView, TargetPage, TargetQuery,
+    TargetView, TierName, Timestamp, WaitingCount,
 };
 use serve::{Answer, ApiError, Backend, WrittenSeries, ready};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc};
 
 use super::workload::WORKLOADS;
 use super::{MadeUp, find};
@@ -141,6 +142,55 @@ impl Backend for MadeUp {
     fn write_series(&self, series: Vec<WrittenSeries>) -> Answer<'_, ()> {
         self.state().written.extend(series);
         ready(Ok(()))
+    }
+
+    fn start_run(&self, request: RunRequest) -> Answer<'_, RunView> {
+        ready(self.start_run_now(request))
+    }
+
+    fn runs(&self, limit: u32) -> Answer<'_, Vec<RunView>> {
+        ready(Ok(self.runs_now(limit)))
+    }
+
+    fn run(&self, id: u64) -> Answer<'_, RunView> {
+        ready(self.run_now(id))
+    }
+
+    fn run_events(&self, id: u64) -> Answer<'_, mpsc::Receiver<RunEvent>> {
+        ready(self.run_events_now(id))
+    }
+
+    fn stop_run(&self, id: u64) -> Answer<'_, ()> {
+        ready(self.stop_run_now(id))
+    }
+
+    fn pools(&self) -> Answer<'_, PoolPage> {
+        ready(Ok(self.pools_now()))
+    }
+
+    fn set_pool(&self, request: PoolRequest) -> Answer<'_, PoolView> {
+        ready(Ok(self.set_pool_now(request)))
+    }
+
+    fn drain_pool(&self, id: String) -> Answer<'_, ()> {
+        ready(self.drain_pool_now(&id))
+    }
+
+    fn pool_curve(&self, id: String) -> Answer<'_, PoolCurve> {
+        ready(self.curve_now(&id))
+    }
+
+    fn set_lambda(&self, lambda: f64) -> Answer<'_, ()> {
+        self.state().warm.lambda = lambda;
+        ready(Ok(()))
+    }
+
+    fn claim(&self, request: ClaimRequest) -> Answer<'_, ClaimView> {
+        ready(Ok(self.claim_now(&request)))
+    }
+
+    fn release(&self, id: u64) -> Answer<'_, ()> {
+        ready(self.release_now(id))
     }
 
     fn subscribe(&self) -> broadcast::Receiver<Event> {

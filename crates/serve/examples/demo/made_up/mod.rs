@@ -3,6 +3,7 @@
 
 mod backend;
 mod decided;
+mod warm;
 mod workload;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use serve::view::{
 use serve::{ApiError, WrittenSeries};
 use tokio::sync::broadcast;
 
+use warm::Warm;
 use workload::{WORKLOADS, Workload};
 
 /// What may change.
@@ -33,6 +35,8 @@ pub struct State {
     pub pushed: Vec<PushedSample>,
     /// Series that were written.
     pub written: Vec<WrittenSeries>,
+    /// Instances and what runs in them.
+    pub warm: Warm,
 }
 
 impl State {
@@ -66,6 +70,7 @@ impl MadeUp {
         newborn.workloads = &[];
         newborn.started = newborn.now();
         newborn.state().decisions.clear();
+        newborn.state().warm = Warm::nothing();
         newborn
     }
 
@@ -97,6 +102,7 @@ impl MadeUp {
             }],
             pushed: Vec::new(),
             written: Vec::new(),
+            warm: Warm::at_work(now),
         };
         MadeUp {
             state: Mutex::new(state),
