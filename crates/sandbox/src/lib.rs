@@ -33,5 +33,5 @@ pub use image::{HOST, Image};
 pub use instance::Instance;
 pub use key::{Dependencies, Key, Limits, Readiness, Runtime};
 pub use pool::{Claimed, Counts, Pool, PoolEvent, Target};
-pub use run::{ColdReason, Event, Exit, File, Finished, Network, Output, Program, Run, Running, Sealed, Stage, StartPath};
+pub use run::{ColdReason, Event, Exit, File, Finished, Network, Output, Program, Run, Running, Sealed, Stage, StartPath, Stopper};
 pub use template::as_template;

@@ -277,6 +277,17 @@ pub struct Running {
     pub(crate) stop: Stop,
 }
 
+/// Kills one job. Does nothing when that has ended.
+#[derive(Clone, Debug)]
+pub struct Stopper(Stop);
+
+impl Stopper {
+    /// Kills it. Its `Finished` follows.
+    pub fn stop(&self) {
+        self.0.stop();
+    }
+}
+
 /// All that a job wrote, and how it ended.
 #[derive(Clone, Debug)]
 pub struct Output {
@@ -297,6 +308,11 @@ impl Running {
     /// Kills it. Its `Finished` follows.
     pub fn stop(&self) {
         self.stop.stop();
+    }
+
+    /// What kills it later, for whoever does not read its events.
+    pub fn stopper(&self) -> Stopper {
+        Stopper(self.stop.clone())
     }
 
     /// Waits until it has ended, and gathers its output.

@@ -2,29 +2,49 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use model::{AnnouncementId, Metric, Observation, Planner, Scope, TargetId, Ticket};
 use serve::view::{
-    AnnouncementRequest, AnnouncementView, BoundsView, DecisionPage, DecisionQuery, DecisionView, Event, ForecastReport, KillSwitchEvent,
-    MetricName, ModeBody, ModeName, ModeScope, PlanView, PushedSample, SeriesView, StatusView, TargetPage, TargetQuery, TargetView, TierName,
+    AnnouncementRequest, AnnouncementView, BoundsView, ClaimRequest, ClaimView, DecisionPage, DecisionQuery, DecisionView, Event, ForecastReport, KillSwitchEvent,
+    MetricName, ModeBody, ModeName, ModeScope, PlanView, PoolCurve, PoolPage, PoolRequest, PoolView, PushedSample, RunEvent, RunRequest, RunView, SeriesView, StatusView, TargetPage, TargetQuery, TargetView, TierName,
     Timestamp,
 };
-use serve::{Answer, ApiError, Backend, WrittenSeries};
-use tokio::sync::broadcast;
+use serve::{Answer, ApiError, Backend, ErrorKind, WrittenSeries, ready};
+use tokio::sync::{broadcast, mpsc};
 
 use super::ask::Asks;
 use super::core::Core;
+use super::warm::Warm;
 
 /// The daemon as the API sees it.
 pub struct Daemon {
     asks: Asks,
     events: broadcast::Sender<Event>,
+    warm: Option<Arc<Warm>>,
 }
 
 impl Daemon {
-    /// Asks over `asks`, tells over `events`.
-    pub fn new(asks: Asks, events: broadcast::Sender<Event>) -> Self {
-        Daemon { asks, events }
+    /// Asks over `asks`, tells over `events`; runs go to `warm` at once.
+    pub fn new(asks: Asks, events: broadcast::Sender<Event>, warm: Option<Arc<Warm>>) -> Self {
+        Daemon { asks, events, warm }
+    }
+
+    fn warm(&self) -> Result<Arc<Warm>, ApiError> {
+        self.warm.clone().ok_or_else(|| {
+            let why = "this daemon runs no code: it needs root, and pools.enabled in its configuration";
+            ApiError::new(ErrorKind::Unavailable, why, "`forerun doctor` says what sandboxes need on this host")
+        })
+    }
+
+    /// Does what may block on a thread that may.
+    fn blocking<T: Send + 'static>(&self, work: impl FnOnce(&Warm) -> Result<T, ApiError> + Send + 'static) -> Answer<'_, T> {
+        let warm = self.warm();
+        Box::pin(async move {
+            let warm = warm?;
+            let done = tokio::task::spawn_blocking(move || work(&warm)).await;
+            done.map_err(|error| ApiError::internal(error.to_string()))?
+        })
     }
 }
 
@@ -170,6 +190,71 @@ impl Backend for Daemon {
         self.asks.ask(move |core| core.write(series))
     }
 
+    fn start_run(&self, request: RunRequest) -> Answer<'_, RunView> {
+        self.blocking(move |warm| warm.run(&request))
+    }
+
+    fn runs(&self, limit: u32) -> Answer<'_, Vec<RunView>> {
+        ready(self.warm().map(|warm| warm.runs(limit)))
+    }
+
+    fn run(&self, id: u64) -> Answer<'_, RunView> {
+        ready(self.warm().and_then(|warm| warm.run_view(id)))
+    }
+
+    fn run_events(&self, id: u64) -> Answer<'_, mpsc::Receiver<RunEvent>> {
+        ready(self.warm().and_then(|warm| warm.feed(id)))
+    }
+
+    fn stop_run(&self, id: u64) -> Answer<'_, ()> {
+        ready(self.warm().and_then(|warm| warm.stop(id)))
+    }
+
+    fn pools(&self) -> Answer<'_, PoolPage> {
+        match self.warm() {
+            Ok(warm) => self.asks.ask(move |core| Ok(core.pool_page(&warm))),
+            Err(error) => ready(Err(error)),
+        }
+    }
+
+    fn set_pool(&self, request: PoolRequest) -> Answer<'_, PoolView> {
+        let warm = self.warm();
+        Box::pin(async move {
+            let warm = warm?;
+            let key = warm.set_pool(&request)?;
+            let asked = self.asks.ask(move |core| {
+                core.turn_warm();
+                let id = super::warm::pool_id(&key);
+                let page = core.pool_page(&warm);
+                page.pools.into_iter().find(|pool| pool.id == id).ok_or_else(|| ApiError::not_found("pool", id))
+            });
+            asked.await
+        })
+    }
+
+    fn drain_pool(&self, id: String) -> Answer<'_, ()> {
+        self.blocking(move |warm| warm.drain(&id))
+    }
+
+    fn pool_curve(&self, id: String) -> Answer<'_, PoolCurve> {
+        self.asks.ask(move |core| core.pool_curve(&id))
+    }
+
+    fn set_lambda(&self, lambda: f64) -> Answer<'_, ()> {
+        self.asks.ask(move |core| {
+            core.set_lambda(lambda);
+            Ok(())
+        })
+    }
+
+    fn claim(&self, request: ClaimRequest) -> Answer<'_, ClaimView> {
+        self.blocking(move |warm| warm.claim(&request))
+    }
+
+    fn release(&self, id: u64) -> Answer<'_, ()> {
+        ready(self.warm().and_then(|warm| warm.release(id)))
+    }
+
     fn subscribe(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
     }
@@ -245,7 +330,7 @@ impl Core {
     }
 
     /// Keeps a setting that was made over the API for the next start.
-    fn keep(&mut self, key: &str, value: &str) {
+    pub(super) fn keep(&mut self, key: &str, value: &str) {
         let (key, value) = (key.to_owned(), value.to_owned());
         let kept = self.store.call(move |store| store.set(&key, value.as_bytes()));
         if let Ok(Err(error)) | Err(error) = kept {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use model::{Action, Decision, Mode, Observation, Outcome, TargetId, Ticket};
+use model::{Action, Decision, Mode, Observation, Outcome, Resource, TargetId, Ticket};
 use serve::view::{DoneEvent, Event};
 
 use super::core::Core;
@@ -10,6 +10,10 @@ use super::views::outcome_view;
 
 /// Rounds of decisions that follow from outcomes before the rest waits for the next tick: a bound against a loop.
 const ROUNDS_MAX: usize = 8;
+
+fn is_pool(resource: Resource) -> bool {
+    matches!(resource, Resource::WarmInstances | Resource::FrozenInstances)
+}
 
 impl Core {
     /// Carries out decisions and those that follow from their outcomes.
@@ -47,6 +51,7 @@ impl Core {
         let mut outcomes: Vec<(Ticket, Outcome)> = Vec::new();
         for (target, decision) in &named {
             let outcome = match decision.mode {
+                Mode::Act if is_pool(decision.action.resource()) => self.apply_to_pool(decision.target, &decision.action),
                 Mode::Act => self.actuator.apply(target, &decision.action),
                 _ => Outcome::Recommended,
             };

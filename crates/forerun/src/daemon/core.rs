@@ -1,6 +1,7 @@
 //! The core's thread: takes a round of samples at every tick, journals it, steps the engine, and carries out what follows.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ use tokio::sync::broadcast;
 
 use super::ask::Job;
 use super::training::Training;
+use super::warm::Warm;
 use crate::config::Settings;
 
 /// How often groups that came or went are looked for.
@@ -75,6 +77,10 @@ pub struct Core {
     pub(super) maintained_at: Option<Moment>,
     pub(super) knobs_read_at: Option<Moment>,
     pub(super) stopping: Option<SyncSender<()>>,
+    /// The pool of warm instances, where this host can make them.
+    pub(super) warm: Option<Arc<Warm>>,
+    /// The pools' targets.
+    pub(super) pools: BTreeMap<Arc<sandbox::Key>, Ordinal>,
 }
 
 impl Core {
@@ -128,6 +134,7 @@ impl Core {
         if due(&mut self.refreshed_at, now, REFRESH_EVERY) {
             self.refresh();
         }
+        self.turn_warm();
         self.sample(now);
         if due(&mut self.knobs_read_at, now, READ_KNOBS_EVERY) {
             self.read_knobs();

@@ -8,11 +8,13 @@ mod groups;
 pub mod header;
 mod history;
 mod outside;
+mod pools;
 mod reconcile;
 mod remote;
 mod targets;
 mod training;
 mod up;
 mod views;
+pub mod warm;
 
 pub use up::{quicken, up};

@@ -86,11 +86,12 @@ async fn serve_until_stopped(settings: Settings, arguments: &UpArguments) -> Out
         let core = assemble(settings.clone(), &layout, events.clone(), act_on_own)?;
         (core, if arguments.examples { start_examples(&layout)? } else { Vec::new() })
     };
+    let warm = core.warm.clone();
     let thread = std::thread::Builder::new().name("core".into()).spawn(move || core.run(&receiver));
     let thread = thread.map_err(|error| failed("start the deciding thread", &error))?;
     outside::start(&settings, &asks);
     greet(&settings, &link, arguments.examples);
-    let backend = Arc::new(Daemon::new(asks.clone(), events));
+    let backend = Arc::new(Daemon::new(asks.clone(), events, warm));
     let served = serve::run(listeners, backend, auth, serve_settings(&settings), stopped).await;
     let (done, ended) = sync_channel(1);
     asks.stop(done);
@@ -238,8 +239,12 @@ fn assemble(mut settings: Settings, layout: &Layout, events: broadcast::Sender<s
         maintained_at: None,
         knobs_read_at: None,
         stopping: None,
+        warm: None,
+        pools: BTreeMap::new(),
         settings,
     };
+    core.start_pools();
+    core.restore_lambda();
     core.say_what_cannot_act();
     core.restore_modes();
     core.load_weights();
@@ -283,6 +288,17 @@ fn start_examples(layout: &Layout) -> Outcome<Vec<(examples::Running, Group)>> {
 }
 
 impl Core {
+    /// Starts the pool of warm instances; where that cannot be, says why.
+    fn start_pools(&mut self) {
+        if !self.settings.pools.enabled {
+            return;
+        }
+        match super::warm::Warm::start(&self.settings.pools) {
+            Ok(warm) => self.warm = Some(warm),
+            Err(error) => self.degrade("runs", error.to_string(), "`forerun doctor` says what sandboxes need; pools.enabled = false silences this"),
+        }
+    }
+
     /// In mode `act`, says at once which knobs cannot be turned here, rather than letting every decision fail.
     fn say_what_cannot_act(&mut self) {
         if self.settings.mode != Mode::Act {
