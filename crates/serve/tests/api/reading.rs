@@ -157,7 +157,7 @@ async fn vocabularies_are_those_that_are_sent() {
     let schemas = &host().get("/openapi.json").await.json()["components"]["schemas"];
     assert_eq!(schemas["ModeName"]["enum"], serde_json::json!(["observe", "recommend", "act"]));
     assert_eq!(schemas["OutcomeState"]["enum"][3], "changed_elsewhere");
-    assert_eq!(schemas["ResourceName"]["enum"].as_array().unwrap().len(), 7);
+    assert_eq!(schemas["ResourceName"]["enum"].as_array().unwrap().len(), 9);
     assert_eq!(schemas["MemberName"]["enum"][0], "persistence");
 }
 
