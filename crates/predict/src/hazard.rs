@@ -30,6 +30,10 @@ use visitors::Visitors;
 const INPUTS: usize = OWN + SHARED + 2;
 /// A unit's own counts are drawn to their parent as if that had been seen so often.
 const STRENGTH: f32 = 3.0;
+/// The chance of a use right after one, for a unit of which nothing else is known; it falls with one over the age.
+const YOUNG_CHANCE: f32 = 0.4;
+/// So many steps of its own outweigh that.
+const YOUNG_STEPS: f32 = 20.0;
 /// Outcomes that a unit's own and a shared count remember.
 const OWN_MEMORY: f32 = 120.0;
 const SHARED_MEMORY: f32 = 2_000.0;
@@ -188,8 +192,8 @@ impl ArrivalModel {
         for (layer, &choice) in self.layers.iter_mut().zip(&standing.choices) {
             layer.learn(&standing.inputs, choice, happened, 0.0015);
         }
-        self.last.learn(&standing.layers, standing.choices[0], happened, 0.0005);
-        self.correction.learn(standing.odds, standing.choices[0], happened, 0.005);
+        self.last.learn(&standing.layers, standing.choices[0], happened, 0.0001);
+        self.correction.learn(standing.odds, standing.choices[0], happened, 0.002);
     }
 
     fn remember(&mut self, happened: &Happened<'_>) {
@@ -230,7 +234,7 @@ impl ArrivalModel {
     fn foresee(&self, track: &Track, table: &[Counter], around: &Around, coming: u32) -> (Standing, f32) {
         let beat = track.rhythm.beat(coming);
         let own = contexts::own(track, around, &beat);
-        let long = track.rates[4].clamp(1e-4, 1.0 - 1e-4);
+        let long = prior(track);
         let mut offset = 0;
         let mut counts = [Counter::NEW; OWN];
         for ((count, &context), size) in counts.iter_mut().zip(&own).zip(OWN_SIZES) {
@@ -261,6 +265,18 @@ impl ArrivalModel {
         let chance = (squash(odds) + self.correction.chance(odds, choices[0])) / 2.0;
         (Standing { own, shared, inputs, choices, layers, odds }, chance)
     }
+}
+
+/// What is thought of a unit before anything is counted: its rate, and while it is young and was used, that a use is likelier soon
+/// after a use.
+fn prior(track: &Track) -> f32 {
+    let rate = track.rates[4].clamp(1e-6, 1.0 - 1e-4);
+    if track.uses == 0 {
+        return rate;
+    }
+    let soon = YOUNG_CHANCE / (1.0 + track.age as f32);
+    let steps = track.steps as f32;
+    (soon * YOUNG_STEPS + rate * steps) / (YOUNG_STEPS + steps)
 }
 
 fn clock(coming: WallTime) -> Around {

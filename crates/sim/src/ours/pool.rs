@@ -8,11 +8,16 @@ use predict::hazard::Happened;
 
 use crate::backtest::pool::{Keeper, PoolOptions, PoolPolicy, SUBJECT, Seen, Workload};
 
-/// The prices of waiting that are tried; the default first, then from where hardly anything is kept to where nearly all is.
-const LAMBDAS: [f64; 46] = [
-    1.0, 0.001, 0.003, 0.006, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.12, 0.15, 0.18, 0.22, 0.27, 0.33, 0.4, 0.5, 0.6, 0.7, 0.85, 1.2, 1.5, 1.8,
-    2.2, 2.7, 3.3, 4.0, 5.0, 6.5, 8.0, 10.0, 14.0, 20.0, 30.0, 45.0, 70.0, 120.0, 250.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 20_000.0,
-];
+/// Prices below and above the default that are tried, each a sixth from the next: from where hardly anything is kept to where
+/// nearly all is.
+const BELOW: i32 = 40;
+const ABOVE: i32 = 56;
+
+/// The prices of waiting that are tried; the default first.
+fn lambdas() -> Vec<f64> {
+    let others = (-BELOW..=ABOVE).filter(|&step| step != 0).map(|step| (7.0_f64 / 6.0).powi(step));
+    std::iter::once(1.0).chain(others).collect()
+}
 
 /// The warm planner; its knob is lambda.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,7 +28,7 @@ impl PoolPolicy for ForerunPool {
         SUBJECT
     }
     fn points(&self) -> Vec<String> {
-        LAMBDAS.iter().map(|lambda| format!("lambda {lambda}")).collect()
+        lambdas().iter().map(|lambda| format!("lambda {lambda:.4}")).collect()
     }
     fn begin<'w>(&self, workload: &'w Workload, options: &PoolOptions) -> Box<dyn Keeper + 'w> {
         let settings = WarmSettings {
@@ -40,7 +45,7 @@ impl PoolPolicy for ForerunPool {
                 planner.add_instance(ordinal);
             });
         }
-        Box::new(Planning { ll: (0.0, 0.0), p: vec![0.0; workload.slots.len()], planner, workload, counts: Vec::new(), visits: Vec::new() })
+        Box::new(Planning { lambdas: lambdas(), ll: (0.0, 0.0), p: vec![0.0; workload.slots.len()], planner, workload, counts: Vec::new(), visits: Vec::new() })
     }
 }
 
@@ -48,6 +53,7 @@ impl Drop for Planning<'_> { fn drop(&mut self) { eprintln!("\nloss {:.1} n {}",
 struct Planning<'w> {
     ll: (f64, f64),
     p: Vec<f32>,
+    lambdas: Vec<f64>,
     planner: WarmPlanner,
     workload: &'w Workload,
     /// Kept so that a step allocates nothing.
@@ -77,9 +83,9 @@ impl Keeper for Planning<'_> {
         let coming = self.workload.start.plus(self.workload.step.times(seen.step as u64 + 1));
         self.planner.step(&happened, coming);
         self.p.clear(); self.p.extend_from_slice(self.planner.chances());
-        for (ready, lambda) in ready.iter_mut().zip(LAMBDAS) {
+        for (ready, lambda) in ready.iter_mut().zip(&self.lambdas) {
             for (slot, ready) in ready.iter_mut().enumerate() {
-                *ready = self.planner.choose(slot, lambda).rung > 0;
+                *ready = self.planner.choose(slot, *lambda).rung > 0;
             }
         }
     }
