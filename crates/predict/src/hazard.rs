@@ -26,8 +26,8 @@ use mixer::{Correction, Layer, squash, stretch};
 use track::Track;
 use visitors::Visitors;
 
-/// Inputs of the mixer: all tables, users and a constant.
-const INPUTS: usize = OWN + SHARED + 2;
+/// Inputs of the mixer: all tables, users, a constant, and two plain guesses.
+const INPUTS: usize = OWN + SHARED + 4;
 /// A unit's own counts are drawn to their parent as if that had been seen so often.
 const STRENGTH: f32 = 3.0;
 /// The chance of a use right after one, for a unit of which nothing else is known; it falls with one over the age.
@@ -36,7 +36,7 @@ const YOUNG_CHANCE: f32 = 0.4;
 const YOUNG_STEPS: f32 = 20.0;
 /// Outcomes that a unit's own and a shared count remember.
 const OWN_MEMORY: f32 = 120.0;
-const SHARED_MEMORY: f32 = 2_000.0;
+const SHARED_MEMORY: f32 = 20_000.0;
 
 /// What happened in a step.
 #[derive(Clone, Copy, Debug)]
@@ -256,6 +256,9 @@ impl ArrivalModel {
         }
         inputs[OWN + SHARED] = stretch(around.visit_chance) * f32::from(u8::from(around.visitors > 0));
         inputs[OWN + SHARED + 1] = 0.5;
+        inputs[OWN + SHARED + 2] = stretch(track.life_rate());
+        // With no scale of its own, the next gap outlasts the present one with even chance.
+        inputs[OWN + SHARED + 3] = stretch(0.5 / (track.age as f32 + 1.5));
         let choices = contexts::choices(track, around, &beat);
         let mut layers = [0.0; CHOICES.len()];
         for ((said, layer), &choice) in layers.iter_mut().zip(&self.layers).zip(&choices) {

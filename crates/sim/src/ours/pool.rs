@@ -45,16 +45,13 @@ impl PoolPolicy for ForerunPool {
                 planner.add_instance(ordinal);
             });
         }
-        Box::new(Planning { lambdas: lambdas(), ll: (0.0, 0.0), p: vec![0.0; workload.slots.len()], planner, workload, counts: Vec::new(), visits: Vec::new() })
+        Box::new(Planning { planner, lambdas: lambdas(), workload, counts: Vec::new(), visits: Vec::new() })
     }
 }
 
-impl Drop for Planning<'_> { fn drop(&mut self) { eprintln!("\nloss {:.1} n {}", self.ll.0, self.ll.1); } }
 struct Planning<'w> {
-    ll: (f64, f64),
-    p: Vec<f32>,
-    lambdas: Vec<f64>,
     planner: WarmPlanner,
+    lambdas: Vec<f64>,
     workload: &'w Workload,
     /// Kept so that a step allocates nothing.
     counts: Vec<u32>,
@@ -64,16 +61,6 @@ struct Planning<'w> {
 impl Keeper for Planning<'_> {
     fn step(&mut self, seen: &Seen<'_>, ready: &mut [Vec<bool>]) {
         let units = &self.workload.units;
-        if seen.step >= self.workload.first_scored() && seen.step > 0 {
-            let busy = self.workload.busy_at_start(seen.step);
-            for (i, s) in self.workload.slots.iter().enumerate() {
-                let wt = self.workload.units[s.unit].weight;
-                if busy[i] { continue; }
-                let p = f64::from(self.p[i]).clamp(1e-6, 1.0 - 1e-6);
-                self.ll.0 -= wt * if seen.active[i] { p.ln() } else { (1.0 - p).ln() };
-                self.ll.1 += wt;
-            }
-        }
         self.counts.clear();
         self.counts.extend(self.workload.slots.iter().map(|slot| seen.arrivals[slot.unit]));
         self.visits.clear();
@@ -82,7 +69,6 @@ impl Keeper for Planning<'_> {
         let happened = Happened { active: seen.active, busy: seen.busy, counts: &self.counts, visits: &self.visits };
         let coming = self.workload.start.plus(self.workload.step.times(seen.step as u64 + 1));
         self.planner.step(&happened, coming);
-        self.p.clear(); self.p.extend_from_slice(self.planner.chances());
         for (ready, lambda) in ready.iter_mut().zip(&self.lambdas) {
             for (slot, ready) in ready.iter_mut().enumerate() {
                 *ready = self.planner.choose(slot, *lambda).rung > 0;
