@@ -300,3 +300,101 @@ pub struct Habits {
     /// The slot that it follows.
     pub follows: Option<usize>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lets `model` see the steps of `range` and adds to `said`, per slot, the chance before each and whether it was used.
+    fn advance(
+        model: &mut ArrivalModel,
+        range: std::ops::Range<u32>,
+        used: &dyn Fn(usize, u32) -> bool,
+        said: &mut Vec<Vec<(f32, bool)>>,
+    ) {
+        let slots = model.len();
+        said.resize(slots, Vec::new());
+        let mut chances: Vec<f32> = vec![0.0; slots];
+        let busy = vec![false; slots];
+        for step in range {
+            let active: Vec<bool> = (0..slots).map(|slot| used(slot, step)).collect();
+            for ((said, &chance), &active) in said.iter_mut().zip(&chances).zip(&active) {
+                said.push((chance, active));
+            }
+            let counts: Vec<u32> = active.iter().map(|&active| u32::from(active)).collect();
+            let happened = Happened { active: &active, busy: &busy, counts: &counts, visits: &[] };
+            model.step(&happened, WallTime::from_unix_secs(i64::from(step + 1) * 60), &mut chances);
+        }
+    }
+
+    fn run(slots: usize, steps: u32, used: impl Fn(usize, u32) -> bool) -> (ArrivalModel, Vec<Vec<(f32, bool)>>) {
+        let mut model = ArrivalModel::new();
+        (0..slots).for_each(|_| {
+            model.add(None);
+        });
+        let mut said = Vec::new();
+        advance(&mut model, 0..steps, &used, &mut said);
+        (model, said)
+    }
+
+    /// A reproducible coin with chance `share`.
+    fn coin(slot: usize, step: u32, share: f64) -> bool {
+        let mut bits = (slot as u64) << 32 | u64::from(step);
+        for _ in 0..3 {
+            bits = (bits ^ bits >> 31).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+        (bits >> 11) as f64 / (1u64 << 53) as f64 <= share
+    }
+
+    fn mean(values: impl Iterator<Item = f32>) -> f32 {
+        let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+        sum / count
+    }
+
+    #[test]
+    fn a_timer_is_certain_and_chance_is_calibrated() {
+        let (model, said) = run(6, 1_400, |slot, step| match slot {
+            0 => step % 13 == 4,
+            1 => coin(1, step, 0.3),
+            _ => coin(slot, step, 0.05),
+        });
+        let late = |slot: usize| said[slot][700..].iter().copied();
+        assert!(mean(late(0).filter(|one| one.1).map(|one| one.0)) > 0.9);
+        assert!(mean(late(0).filter(|one| !one.1).map(|one| one.0)) < 0.02);
+        assert!((mean(late(1).map(|one| one.0)) - 0.3).abs() < 0.05);
+        for slot in 2..6 {
+            assert!((mean(late(slot).map(|one| one.0)) - 0.05).abs() < 0.025);
+        }
+        assert_eq!(model.habits(0).period.map(|period| period.0), Some(13));
+    }
+
+    #[test]
+    fn a_new_unit_starts_from_what_others_taught() {
+        // Bursts of eight steps, again and again; the last unit appears late and has its first.
+        let burst = |slot: usize, step: u32| (step / 8 + slot as u32 * 7) % 20 == 0;
+        let (mut model, _) = run(11, 2_000, burst);
+        model.add(None);
+        let mut said = Vec::new();
+        advance(&mut model, 2_000..2_160, &burst, &mut said);
+        let first = said[11].iter().position(|one| one.1).unwrap();
+        let within = &said[11][first + 1..first + 7];
+        assert!(within.iter().all(|one| one.1) && mean(within.iter().map(|one| one.0)) > 0.5, "{within:?}");
+        assert!(said[11][first].0 < 0.2, "{}", said[11][first].0);
+    }
+
+    #[test]
+    fn the_same_history_gives_the_same_chances() {
+        let used = |slot: usize, step: u32| coin(slot, step, 0.1);
+        let ((_, first), (_, second)) = (run(3, 500, used), run(3, 500, used));
+        assert_eq!(first, second);
+    }
+
+    #[test]
+    fn without_uses_the_chance_falls() {
+        let (model, _) = run(3, 1_000, |slot, step| step % 100 < 10 && coin(slot, step, 0.6));
+        let chances = model.if_unused(0, WallTime::from_unix_secs(60_060), Span::from_secs(60), 30);
+        assert_eq!(chances.len(), 30);
+        assert!(chances.iter().all(|chance| (0.0..=1.0).contains(chance)));
+        assert_eq!(model.len(), 3);
+    }
+}

@@ -52,7 +52,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         if points {
             for (name, card) in &card.policies {
                 for point in &card.points {
-                    println!("{name} {}: {:.3} % {:.3} GBh rum {:.1}", point.label, point.cold_percent, point.idle_gb_hours, point.rum);
+                    println!(
+                        "{name} {}: {:.3} % {:.3} GBh rum {:.1}",
+                        point.label, point.cold_percent, point.idle_gb_hours, point.rum
+                    );
                 }
             }
         }

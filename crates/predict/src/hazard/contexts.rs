@@ -60,9 +60,9 @@ pub(super) fn shared(track: &Track, around: &Around, beat: &Beat, aged: (f32, f3
     let rough_age = (coarse(track.age, 16), 16);
     let uneven = (track.unevenness(), 6);
     let middle = track.middle_gap();
-    let below = around.below.map_or(0, |(recent, age, busy)| {
-        1 + join(&[(recent as usize, 5), (coarse(age, 8), 8), (usize::from(busy), 2)])
-    });
+    let below = around
+        .below
+        .map_or(0, |(recent, age, busy)| 1 + join(&[(recent as usize, 5), (coarse(age, 8), 8), (usize::from(busy), 2)]));
     let contexts = [
         join(&[long, age]),
         join(&[rate(2), ((track.bits & 0xff) as usize, 256)]),
@@ -70,7 +70,12 @@ pub(super) fn shared(track: &Track, around: &Around, beat: &Beat, aged: (f32, f3
         join(&[rate(0), rate(1), rate(3)]),
         (track.bits & 0x3fff) as usize,
         join(&[uneven, ratio(track.age + 1, middle), (coarse(middle, 14), 14)]),
-        join(&[(track.recent(5) as usize, 6), (coarse(track.recent(16), 12), 12), (coarse(track.recent(64), 12), 12), rate(4)]),
+        join(&[
+            (track.recent(5) as usize, 6),
+            (coarse(track.recent(16), 12), 12),
+            (coarse(track.recent(64), 12), 12),
+            rate(4),
+        ]),
         join(&[(coarse(track.last_count, 9), 9), ((track.bits & 0xf) as usize, 16), long]),
         join(&[(beat.sure, 6), (beat.hits, 4), (usize::from(beat.beside), 2), rough_age, rate(3)]),
         join(&[(rate_bin(aged.0, 20), 20), (coarse(aged.1 as u32, 10), 10), rate(1)]),

@@ -12,11 +12,13 @@ use crate::backtest::pool::{Keeper, PoolOptions, PoolPolicy, SUBJECT, Seen, Work
 /// nearly all is.
 const BELOW: i32 = 40;
 const ABOVE: i32 = 56;
+/// The far end of the curve: at 0 nothing is ever kept.
+const LEAST: [f64; 5] = [0.0, 1e-5, 1e-4, 3e-4, 1e-3];
 
 /// The prices of waiting that are tried; the default first.
 fn lambdas() -> Vec<f64> {
     let others = (-BELOW..=ABOVE).filter(|&step| step != 0).map(|step| (7.0_f64 / 6.0).powi(step));
-    std::iter::once(1.0).chain(others).collect()
+    std::iter::once(1.0).chain(LEAST).chain(others).collect()
 }
 
 /// The warm planner; its knob is lambda.
@@ -28,7 +30,7 @@ impl PoolPolicy for ForerunPool {
         SUBJECT
     }
     fn points(&self) -> Vec<String> {
-        lambdas().iter().map(|lambda| format!("lambda {lambda:.4}")).collect()
+        lambdas().iter().map(|lambda| format!("lambda {lambda:.5}")).collect()
     }
     fn begin<'w>(&self, workload: &'w Workload, options: &PoolOptions) -> Box<dyn Keeper + 'w> {
         let settings = WarmSettings {

@@ -30,7 +30,10 @@ fn write_page(page: &mut String, title: &str, card: &PoolScorecard) -> std::fmt:
     write_plot(page, card)?;
     write_table(page, card)?;
     let pool = &card.static_pool;
-    write!(page, "<h2>Against a pool of fixed size</h2><p>With 99 % of requests warm, the cheapest pool of fixed size holds ")?;
+    write!(
+        page,
+        "<h2>Against a pool of fixed size</h2><p>With 99 % of requests warm, the cheapest pool of fixed size holds "
+    )?;
     write!(page, "{:.2} GB hours idle; {SUBJECT} ", pool.idle_gb_hours)?;
     match pool.ours_gb_hours {
         Some(ours) => write!(page, "{ours:.2}.</p>")?,
@@ -61,7 +64,8 @@ fn write_plot(page: &mut String, card: &PoolScorecard) -> std::fmt::Result {
     plot.x_ticks(&x_ticks, "cold starts, % of requests");
     plot.y_ticks(&y_ticks, "idle memory, GB hours");
     for (name, policy) in peers.clone() {
-        let mut curve: Vec<(f64, f64)> = policy.points.iter().map(|point| (point.cold_percent, point.idle_gb_hours)).collect();
+        let mut curve: Vec<(f64, f64)> =
+            policy.points.iter().map(|point| (point.cold_percent, point.idle_gb_hours)).collect();
         curve.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.total_cmp(&a.1)));
         let (class, style) = match *name == SUBJECT {
             true => ("subject-line", String::new()),
@@ -106,12 +110,9 @@ fn write_table(page: &mut String, card: &PoolScorecard) -> std::fmt::Result {
         let class = if *name == SUBJECT { " class=\"subject\"" } else { "" };
         let dominated = card.dominated.get(*name).map_or("-", |&beaten| if beaten { "yes" } else { "no" });
         write!(page, "<tr{class}><td>{name}</td>")?;
-        for percent in [
-            point.cold_percent,
-            point.cold_percent_unit_p50,
-            point.cold_percent_unit_p75,
-            point.cold_percent_unit_p90,
-        ] {
+        for percent in
+            [point.cold_percent, point.cold_percent_unit_p50, point.cold_percent_unit_p75, point.cold_percent_unit_p90]
+        {
             write!(page, "<td>{percent:.2} %</td>")?;
         }
         write!(
@@ -142,8 +143,13 @@ mod tests {
     #[test]
     fn the_page_holds_every_policy_and_is_whole() {
         let counts = (0..240).map(|step| u32::from(step % 7 == 0)).collect();
-        let series =
-            CountSeries { unit: "a<b".to_owned(), weight: 1.0, start: WallTime::default(), step: Span::from_secs(60), counts };
+        let series = CountSeries {
+            unit: "a<b".to_owned(),
+            weight: 1.0,
+            start: WallTime::default(),
+            step: Span::from_secs(60),
+            counts,
+        };
         let options = PoolOptions::default();
         let card = run(&Workload::from_counts(&[series], &options), &options, &|_, _| {});
         let page = html("a<b", &card);

@@ -93,7 +93,8 @@ pub(super) fn assemble(
     }
     let ours: &[PoolPoint] = policies.get(SUBJECT).map_or(&[], |card: &PoolCard| card.points.as_slice());
     let beaten = |card: &PoolCard| card.points.iter().all(|theirs| ours.iter().any(|point| point.dominates(theirs)));
-    let dominated = policies.iter().filter(|(name, _)| **name != SUBJECT).map(|(&name, card)| (name, beaten(card))).collect();
+    let dominated =
+        policies.iter().filter(|(name, _)| **name != SUBJECT).map(|(&name, card)| (name, beaten(card))).collect();
     let static_pool = StaticPool {
         idle_gb_hours: super::static_pool::least_idle_gb_hours(workload, 0.99),
         ours_gb_hours: super::static_pool::idle_at(ours, 1.0),
