@@ -26,13 +26,17 @@ use mixer::{Correction, Layer, squash, stretch};
 use track::Track;
 use visitors::Visitors;
 
-/// Inputs of the mixer: all tables, users and a constant.
-const INPUTS: usize = OWN + SHARED + 2;
+/// Inputs of the mixer: all tables, users, a constant, and two plain guesses.
+const INPUTS: usize = OWN + SHARED + 4;
 /// A unit's own counts are drawn to their parent as if that had been seen so often.
 const STRENGTH: f32 = 3.0;
+/// The chance of a use right after one, for a unit of which nothing else is known; it falls with one over the age.
+const YOUNG_CHANCE: f32 = 0.4;
+/// So many steps of its own outweigh that.
+const YOUNG_STEPS: f32 = 20.0;
 /// Outcomes that a unit's own and a shared count remember.
 const OWN_MEMORY: f32 = 120.0;
-const SHARED_MEMORY: f32 = 2_000.0;
+const SHARED_MEMORY: f32 = 20_000.0;
 
 /// What happened in a step.
 #[derive(Clone, Copy, Debug)]
@@ -188,8 +192,8 @@ impl ArrivalModel {
         for (layer, &choice) in self.layers.iter_mut().zip(&standing.choices) {
             layer.learn(&standing.inputs, choice, happened, 0.0015);
         }
-        self.last.learn(&standing.layers, standing.choices[0], happened, 0.0005);
-        self.correction.learn(standing.odds, standing.choices[0], happened, 0.005);
+        self.last.learn(&standing.layers, standing.choices[0], happened, 0.0001);
+        self.correction.learn(standing.odds, standing.choices[0], happened, 0.002);
     }
 
     fn remember(&mut self, happened: &Happened<'_>) {
@@ -230,7 +234,7 @@ impl ArrivalModel {
     fn foresee(&self, track: &Track, table: &[Counter], around: &Around, coming: u32) -> (Standing, f32) {
         let beat = track.rhythm.beat(coming);
         let own = contexts::own(track, around, &beat);
-        let long = track.rates[4].clamp(1e-4, 1.0 - 1e-4);
+        let long = prior(track);
         let mut offset = 0;
         let mut counts = [Counter::NEW; OWN];
         for ((count, &context), size) in counts.iter_mut().zip(&own).zip(OWN_SIZES) {
@@ -252,6 +256,9 @@ impl ArrivalModel {
         }
         inputs[OWN + SHARED] = stretch(around.visit_chance) * f32::from(u8::from(around.visitors > 0));
         inputs[OWN + SHARED + 1] = 0.5;
+        inputs[OWN + SHARED + 2] = stretch(track.life_rate());
+        // With no scale of its own, the next gap outlasts the present one with even chance.
+        inputs[OWN + SHARED + 3] = stretch(0.5 / (track.age as f32 + 1.5));
         let choices = contexts::choices(track, around, &beat);
         let mut layers = [0.0; CHOICES.len()];
         for ((said, layer), &choice) in layers.iter_mut().zip(&self.layers).zip(&choices) {
@@ -261,6 +268,18 @@ impl ArrivalModel {
         let chance = (squash(odds) + self.correction.chance(odds, choices[0])) / 2.0;
         (Standing { own, shared, inputs, choices, layers, odds }, chance)
     }
+}
+
+/// What is thought of a unit before anything is counted: its rate, and while it is young and was used, that a use is likelier soon
+/// after a use.
+fn prior(track: &Track) -> f32 {
+    let rate = track.rates[4].clamp(1e-6, 1.0 - 1e-4);
+    if track.uses == 0 {
+        return rate;
+    }
+    let soon = YOUNG_CHANCE / (1.0 + track.age as f32);
+    let steps = track.steps as f32;
+    (soon * YOUNG_STEPS + rate * steps) / (YOUNG_STEPS + steps)
 }
 
 fn clock(coming: WallTime) -> Around {
@@ -280,4 +299,102 @@ pub struct Habits {
     pub period: Option<(u32, f32)>,
     /// The slot that it follows.
     pub follows: Option<usize>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lets `model` see the steps of `range` and adds to `said`, per slot, the chance before each and whether it was used.
+    fn advance(
+        model: &mut ArrivalModel,
+        range: std::ops::Range<u32>,
+        used: &dyn Fn(usize, u32) -> bool,
+        said: &mut Vec<Vec<(f32, bool)>>,
+    ) {
+        let slots = model.len();
+        said.resize(slots, Vec::new());
+        let mut chances: Vec<f32> = vec![0.0; slots];
+        let busy = vec![false; slots];
+        for step in range {
+            let active: Vec<bool> = (0..slots).map(|slot| used(slot, step)).collect();
+            for ((said, &chance), &active) in said.iter_mut().zip(&chances).zip(&active) {
+                said.push((chance, active));
+            }
+            let counts: Vec<u32> = active.iter().map(|&active| u32::from(active)).collect();
+            let happened = Happened { active: &active, busy: &busy, counts: &counts, visits: &[] };
+            model.step(&happened, WallTime::from_unix_secs(i64::from(step + 1) * 60), &mut chances);
+        }
+    }
+
+    fn run(slots: usize, steps: u32, used: impl Fn(usize, u32) -> bool) -> (ArrivalModel, Vec<Vec<(f32, bool)>>) {
+        let mut model = ArrivalModel::new();
+        (0..slots).for_each(|_| {
+            model.add(None);
+        });
+        let mut said = Vec::new();
+        advance(&mut model, 0..steps, &used, &mut said);
+        (model, said)
+    }
+
+    /// A reproducible coin with chance `share`.
+    fn coin(slot: usize, step: u32, share: f64) -> bool {
+        let mut bits = (slot as u64) << 32 | u64::from(step);
+        for _ in 0..3 {
+            bits = (bits ^ bits >> 31).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+        (bits >> 11) as f64 / (1u64 << 53) as f64 <= share
+    }
+
+    fn mean(values: impl Iterator<Item = f32>) -> f32 {
+        let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+        sum / count
+    }
+
+    #[test]
+    fn a_timer_is_certain_and_chance_is_calibrated() {
+        let (model, said) = run(6, 1_400, |slot, step| match slot {
+            0 => step % 13 == 4,
+            1 => coin(1, step, 0.3),
+            _ => coin(slot, step, 0.05),
+        });
+        let late = |slot: usize| said[slot][700..].iter().copied();
+        assert!(mean(late(0).filter(|one| one.1).map(|one| one.0)) > 0.9);
+        assert!(mean(late(0).filter(|one| !one.1).map(|one| one.0)) < 0.02);
+        assert!((mean(late(1).map(|one| one.0)) - 0.3).abs() < 0.05);
+        for slot in 2..6 {
+            assert!((mean(late(slot).map(|one| one.0)) - 0.05).abs() < 0.025);
+        }
+        assert_eq!(model.habits(0).period.map(|period| period.0), Some(13));
+    }
+
+    #[test]
+    fn a_new_unit_starts_from_what_others_taught() {
+        // Bursts of eight steps, again and again; the last unit appears late and has its first.
+        let burst = |slot: usize, step: u32| (step / 8 + slot as u32 * 7) % 20 == 0;
+        let (mut model, _) = run(11, 2_000, burst);
+        model.add(None);
+        let mut said = Vec::new();
+        advance(&mut model, 2_000..2_160, &burst, &mut said);
+        let first = said[11].iter().position(|one| one.1).unwrap();
+        let within = &said[11][first + 1..first + 7];
+        assert!(within.iter().all(|one| one.1) && mean(within.iter().map(|one| one.0)) > 0.5, "{within:?}");
+        assert!(said[11][first].0 < 0.2, "{}", said[11][first].0);
+    }
+
+    #[test]
+    fn the_same_history_gives_the_same_chances() {
+        let used = |slot: usize, step: u32| coin(slot, step, 0.1);
+        let ((_, first), (_, second)) = (run(3, 500, used), run(3, 500, used));
+        assert_eq!(first, second);
+    }
+
+    #[test]
+    fn without_uses_the_chance_falls() {
+        let (model, _) = run(3, 1_000, |slot, step| step % 100 < 10 && coin(slot, step, 0.6));
+        let chances = model.if_unused(0, WallTime::from_unix_secs(60_060), Span::from_secs(60), 30);
+        assert_eq!(chances.len(), 30);
+        assert!(chances.iter().all(|chance| (0.0..=1.0).contains(chance)));
+        assert_eq!(model.len(), 3);
+    }
 }

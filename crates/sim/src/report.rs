@@ -1,6 +1,7 @@
 //! A backtest as one HTML page: Pareto curves, pairs, example series and tables. Self-contained, in light and dark.
 
 mod plot;
+pub mod pool;
 
 use std::fmt::Write;
 

@@ -50,10 +50,12 @@ pub struct Stakes {
 impl Ladder {
     /// Warm or nothing; making is free. What platforms that start instances on demand choose between.
     pub fn two() -> Ladder {
-        Ladder { rungs: vec![
-            Rung { name: "nothing", wait_share: 1.0, hold_share: 0.0, make_share: 0.0 },
-            Rung { name: "warm", wait_share: 0.0, hold_share: 1.0, make_share: 0.0 },
-        ] }
+        Ladder {
+            rungs: vec![
+                Rung { name: "nothing", wait_share: 1.0, hold_share: 0.0, make_share: 0.0 },
+                Rung { name: "warm", wait_share: 0.0, hold_share: 1.0, make_share: 0.0 },
+            ],
+        }
     }
 
     /// Rungs with costs of their own; `None` unless there is one and waits do not grow on the way up.
@@ -120,12 +122,9 @@ mod tests {
     #[test]
     fn middle_rungs_serve_middling_chances_and_what_exists_is_kept() {
         let rung = |name, wait_share, hold_share, make_share| Rung { name, wait_share, hold_share, make_share };
-        let ladder = Ladder::of(vec![
-            rung("nothing", 1.0, 0.0, 0.0),
-            rung("frozen", 0.3, 0.2, 0.02),
-            rung("warm", 0.0, 1.0, 0.02),
-        ])
-        .unwrap();
+        let ladder =
+            Ladder::of(vec![rung("nothing", 1.0, 0.0, 0.0), rung("frozen", 0.3, 0.2, 0.02), rung("warm", 0.0, 1.0, 0.02)])
+                .unwrap();
         let chosen = [0.01, 0.1, 0.6].map(|chance| ladder.choose(&stakes(chance, 1.0), 0).rung);
         assert_eq!(chosen, [0, 1, 2]);
         // Making costs 16 ms: not worth it at 4 %, but worth keeping.
@@ -137,7 +136,8 @@ mod tests {
     fn a_higher_lambda_never_makes_less_ready() {
         let ladder = Ladder::two();
         for chance in [0.001, 0.05, 0.3, 0.9] {
-            let rungs: Vec<usize> = (0..60).map(|step| ladder.choose(&stakes(chance, 1.2_f64.powi(step - 30)), 0).rung).collect();
+            let rungs: Vec<usize> =
+                (0..60).map(|step| ladder.choose(&stakes(chance, 1.2_f64.powi(step - 30)), 0).rung).collect();
             assert!(rungs.is_sorted());
         }
     }

@@ -308,8 +308,7 @@ impl WarmPlanner {
             running = running.plus(self.settings.step);
             self.visits.sort_unstable();
             self.visits.dedup();
-            let happened =
-                Happened { active: &self.active, busy: &self.busy, counts: &self.counts, visits: &self.visits };
+            let happened = Happened { active: &self.active, busy: &self.busy, counts: &self.counts, visits: &self.visits };
             self.model.step(&happened, running, &mut self.chances);
             self.active.clone_from(&self.busy);
             self.counts.fill(0);

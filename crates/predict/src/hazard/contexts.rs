@@ -5,7 +5,7 @@ use super::counter::{coarse, fine, join, rate_bin};
 use super::rhythm::Beat;
 use super::track::Track;
 
-const AGES: usize = 40;
+const AGES: usize = 56;
 const RATES: usize = 20;
 
 /// Tables of a unit's own: how many contexts each has.
@@ -13,7 +13,7 @@ pub(super) const OWN_SIZES: [usize; OWN] = [64, 256, 60, 16 * AGES, 48, 144, 48,
 /// How many tables a unit has of its own.
 pub(super) const OWN: usize = 8;
 /// How many tables all units share.
-pub(super) const SHARED: usize = 19;
+pub(super) const SHARED: usize = 20;
 /// Contexts per shared table; what lies above is folded in.
 pub(super) const SHARED_SIZE: usize = 1 << 16;
 
@@ -57,12 +57,12 @@ pub(super) fn shared(track: &Track, around: &Around, beat: &Beat, aged: (f32, f3
     let rate = |place: usize| (rate_bin(track.rates[place], RATES), RATES);
     let long = rate(3);
     let age = (fine(track.age, AGES), AGES);
-    let rough_age = (coarse(track.age, 12), 12);
+    let rough_age = (coarse(track.age, 16), 16);
     let uneven = (track.unevenness(), 6);
     let middle = track.middle_gap();
-    let below = around.below.map_or(0, |(recent, age, busy)| {
-        1 + join(&[(recent as usize, 5), (coarse(age, 8), 8), (usize::from(busy), 2)])
-    });
+    let below = around
+        .below
+        .map_or(0, |(recent, age, busy)| 1 + join(&[(recent as usize, 5), (coarse(age, 8), 8), (usize::from(busy), 2)]));
     let contexts = [
         join(&[long, age]),
         join(&[rate(2), ((track.bits & 0xff) as usize, 256)]),
@@ -70,7 +70,12 @@ pub(super) fn shared(track: &Track, around: &Around, beat: &Beat, aged: (f32, f3
         join(&[rate(0), rate(1), rate(3)]),
         (track.bits & 0x3fff) as usize,
         join(&[uneven, ratio(track.age + 1, middle), (coarse(middle, 14), 14)]),
-        join(&[(track.recent(5) as usize, 6), (coarse(track.recent(16), 12), 12), (coarse(track.recent(64), 12), 12), rate(4)]),
+        join(&[
+            (track.recent(5) as usize, 6),
+            (coarse(track.recent(16), 12), 12),
+            (coarse(track.recent(64), 12), 12),
+            rate(4),
+        ]),
         join(&[(coarse(track.last_count, 9), 9), ((track.bits & 0xf) as usize, 16), long]),
         join(&[(beat.sure, 6), (beat.hits, 4), (usize::from(beat.beside), 2), rough_age, rate(3)]),
         join(&[(rate_bin(aged.0, 20), 20), (coarse(aged.1 as u32, 10), 10), rate(1)]),
@@ -82,7 +87,8 @@ pub(super) fn shared(track: &Track, around: &Around, beat: &Beat, aged: (f32, f3
         join(&[(around.hour_of_week % 24, 24), long, (coarse(track.age, 6), 6)]),
         join(&[against(track.since_start + 1, track.starts[0]), against(track.starts[0], track.starts[1]), rough_age]),
         join(&[age, (coarse(track.gaps[0], 12), 12), (coarse(track.gaps[1], 12), 12)]),
-        join(&[rough_age, (coarse(track.uses, 12), 12), (coarse(track.steps, 16), 16)]),
+        join(&[(coarse(track.age, 20), 20), (coarse(track.uses, 12), 12), (coarse(track.steps, 20), 20)]),
+        join(&[age, (rate_bin(track.life_rate(), RATES), RATES), (coarse(track.uses, 8), 8)]),
     ];
     contexts.map(|context| (context % SHARED_SIZE) as u32)
 }

@@ -43,7 +43,7 @@ pub(super) fn fine(value: u32, bins: usize) -> usize {
 
 /// The bin of a count: 0, 1, 2, 3, 5, 8, 12, 20, 32, 60, ...
 pub(super) fn coarse(value: u32, bins: usize) -> usize {
-    const EDGES: [u32; 15] = [0, 1, 2, 3, 5, 8, 12, 20, 32, 60, 100, 180, 360, 720, 1_440];
+    const EDGES: [u32; 19] = [0, 1, 2, 3, 5, 8, 12, 20, 32, 60, 100, 180, 360, 720, 1_440, 2_880, 5_760, 11_520, 23_040];
     EDGES.partition_point(|&edge| edge < value).min(bins - 1)
 }
 

@@ -8,11 +8,18 @@ use predict::hazard::Happened;
 
 use crate::backtest::pool::{Keeper, PoolOptions, PoolPolicy, SUBJECT, Seen, Workload};
 
-/// The prices of waiting that are tried; the default first, then from where hardly anything is kept to where nearly all is.
-const LAMBDAS: [f64; 46] = [
-    1.0, 0.001, 0.003, 0.006, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.12, 0.15, 0.18, 0.22, 0.27, 0.33, 0.4, 0.5, 0.6, 0.7, 0.85, 1.2, 1.5, 1.8,
-    2.2, 2.7, 3.3, 4.0, 5.0, 6.5, 8.0, 10.0, 14.0, 20.0, 30.0, 45.0, 70.0, 120.0, 250.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 20_000.0,
-];
+/// Prices below and above the default that are tried, each a sixth from the next: from where hardly anything is kept to where
+/// nearly all is.
+const BELOW: i32 = 40;
+const ABOVE: i32 = 56;
+/// The far end of the curve: at 0 nothing is ever kept.
+const LEAST: [f64; 5] = [0.0, 1e-5, 1e-4, 3e-4, 1e-3];
+
+/// The prices of waiting that are tried; the default first.
+fn lambdas() -> Vec<f64> {
+    let others = (-BELOW..=ABOVE).filter(|&step| step != 0).map(|step| (7.0_f64 / 6.0).powi(step));
+    std::iter::once(1.0).chain(LEAST).chain(others).collect()
+}
 
 /// The warm planner; its knob is lambda.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,7 +30,7 @@ impl PoolPolicy for ForerunPool {
         SUBJECT
     }
     fn points(&self) -> Vec<String> {
-        LAMBDAS.iter().map(|lambda| format!("lambda {lambda}")).collect()
+        lambdas().iter().map(|lambda| format!("lambda {lambda:.5}")).collect()
     }
     fn begin<'w>(&self, workload: &'w Workload, options: &PoolOptions) -> Box<dyn Keeper + 'w> {
         let settings = WarmSettings {
@@ -40,15 +47,13 @@ impl PoolPolicy for ForerunPool {
                 planner.add_instance(ordinal);
             });
         }
-        Box::new(Planning { ll: (0.0, 0.0), p: vec![0.0; workload.slots.len()], planner, workload, counts: Vec::new(), visits: Vec::new() })
+        Box::new(Planning { planner, lambdas: lambdas(), workload, counts: Vec::new(), visits: Vec::new() })
     }
 }
 
-impl Drop for Planning<'_> { fn drop(&mut self) { eprintln!("\nloss {:.1} n {}", self.ll.0, self.ll.1); } }
 struct Planning<'w> {
-    ll: (f64, f64),
-    p: Vec<f32>,
     planner: WarmPlanner,
+    lambdas: Vec<f64>,
     workload: &'w Workload,
     /// Kept so that a step allocates nothing.
     counts: Vec<u32>,
@@ -58,16 +63,6 @@ struct Planning<'w> {
 impl Keeper for Planning<'_> {
     fn step(&mut self, seen: &Seen<'_>, ready: &mut [Vec<bool>]) {
         let units = &self.workload.units;
-        if seen.step >= self.workload.first_scored() && seen.step > 0 {
-            let busy = self.workload.busy_at_start(seen.step);
-            for (i, s) in self.workload.slots.iter().enumerate() {
-                let wt = self.workload.units[s.unit].weight;
-                if busy[i] { continue; }
-                let p = f64::from(self.p[i]).clamp(1e-6, 1.0 - 1e-6);
-                self.ll.0 -= wt * if seen.active[i] { p.ln() } else { (1.0 - p).ln() };
-                self.ll.1 += wt;
-            }
-        }
         self.counts.clear();
         self.counts.extend(self.workload.slots.iter().map(|slot| seen.arrivals[slot.unit]));
         self.visits.clear();
@@ -76,10 +71,9 @@ impl Keeper for Planning<'_> {
         let happened = Happened { active: seen.active, busy: seen.busy, counts: &self.counts, visits: &self.visits };
         let coming = self.workload.start.plus(self.workload.step.times(seen.step as u64 + 1));
         self.planner.step(&happened, coming);
-        self.p.clear(); self.p.extend_from_slice(self.planner.chances());
-        for (ready, lambda) in ready.iter_mut().zip(LAMBDAS) {
+        for (ready, lambda) in ready.iter_mut().zip(&self.lambdas) {
             for (slot, ready) in ready.iter_mut().enumerate() {
-                *ready = self.planner.choose(slot, lambda).rung > 0;
+                *ready = self.planner.choose(slot, *lambda).rung > 0;
             }
         }
     }

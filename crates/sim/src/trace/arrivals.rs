@@ -80,7 +80,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_promised() {
-        for (rows, field) in [("2,f,,,\n1,f,,,", "t_s"), (",f,,,", "t_s"), ("1,f,,-1,", "duration_s"), ("1,f,,,x", "memory_bytes")] {
+        for (rows, field) in
+            [("2,f,,,\n1,f,,,", "t_s"), (",f,,,", "t_s"), ("1,f,,-1,", "duration_s"), ("1,f,,,x", "memory_bytes")]
+        {
             let error = read(&format!("t_s,unit,user,duration_s,memory_bytes\n{rows}\n")).unwrap_err();
             assert!(matches!(error, TraceError::Field { field: found, .. } if found == field), "{rows}: {error}");
         }

@@ -83,9 +83,13 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_promised() {
-        for (row, field) in
-            [(",1,0,60,1", "unit"), ("f,-1,0,60,1", "weight"), ("f,1,0,0,1", "step_s"), ("f,1,0,60,", "counts"), ("f,1,0,60,1 -2", "counts")]
-        {
+        for (row, field) in [
+            (",1,0,60,1", "unit"),
+            ("f,-1,0,60,1", "weight"),
+            ("f,1,0,0,1", "step_s"),
+            ("f,1,0,60,", "counts"),
+            ("f,1,0,60,1 -2", "counts"),
+        ] {
             let error = read(&format!("unit,weight,start_unix_s,step_s,counts\n{row}\n")).unwrap_err();
             assert!(matches!(error, TraceError::Field { field: found, line: 2, .. } if found == field), "{row}: {error}");
         }

@@ -1,7 +1,7 @@
 //! What a policy must be to take part, and the one scorer that all share.
 
-use super::workload::{Seen, Workload};
 use super::PoolOptions;
+use super::workload::{Seen, Workload};
 
 /// A way to keep instances ready.
 pub trait PoolPolicy: Sync {
@@ -78,5 +78,50 @@ fn count(tallies: &mut [UnitTally], workload: &Workload, step: usize, ready: &[b
         tally.idle_steps += u64::from(ready && !active);
         let existed = before[place] || was_active.is_some_and(|was| was[place]);
         tally.prewarms += u64::from(ready && !existed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::CountSeries;
+    use model::{Span, WallTime};
+
+    /// Ready where the script says, step by step.
+    struct Scripted(&'static str);
+
+    impl PoolPolicy for Scripted {
+        fn name(&self) -> &'static str {
+            "scripted"
+        }
+        fn points(&self) -> Vec<String> {
+            vec!["script".to_owned()]
+        }
+        fn begin<'w>(&self, _workload: &'w Workload, _options: &PoolOptions) -> Box<dyn Keeper + 'w> {
+            Box::new(Reading(self.0))
+        }
+    }
+
+    struct Reading(&'static str);
+
+    impl Keeper for Reading {
+        fn step(&mut self, seen: &Seen<'_>, ready: &mut [Vec<bool>]) {
+            ready[0][0] = self.0.as_bytes().get(seen.step + 1) == Some(&b'1');
+        }
+    }
+
+    #[test]
+    fn cold_starts_idle_steps_and_prewarms_of_the_second_half() {
+        let counts = vec![1, 1, 0, 0, 5, 0, 0, 2, 1, 0];
+        let series =
+            CountSeries { unit: "f".to_owned(), weight: 1.0, start: WallTime::default(), step: Span::from_secs(60), counts };
+        let options = PoolOptions::default();
+        let workload = Workload::from_counts(&[series], &options);
+        // Scored are steps 5 to 9: kept in 5, not in 6, 7 cold, 8 kept and used, 9 idle.
+        let tallies = tally(&Scripted("0100010011"), &workload, &options);
+        assert_eq!(tallies, [[UnitTally { arrivals: 3, cold: 1, idle_steps: 2, prewarms: 0 }]]);
+        // Made ready ahead for step 7, and used.
+        let tallies = tally(&Scripted("0000000100"), &workload, &options);
+        assert_eq!(tallies, [[UnitTally { arrivals: 3, cold: 1, idle_steps: 0, prewarms: 1 }]]);
     }
 }

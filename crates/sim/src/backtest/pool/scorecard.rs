@@ -93,7 +93,8 @@ pub(super) fn assemble(
     }
     let ours: &[PoolPoint] = policies.get(SUBJECT).map_or(&[], |card: &PoolCard| card.points.as_slice());
     let beaten = |card: &PoolCard| card.points.iter().all(|theirs| ours.iter().any(|point| point.dominates(theirs)));
-    let dominated = policies.iter().filter(|(name, _)| **name != SUBJECT).map(|(&name, card)| (name, beaten(card))).collect();
+    let dominated =
+        policies.iter().filter(|(name, _)| **name != SUBJECT).map(|(&name, card)| (name, beaten(card))).collect();
     let static_pool = StaticPool {
         idle_gb_hours: super::static_pool::least_idle_gb_hours(workload, 0.99),
         ours_gb_hours: super::static_pool::idle_at(ours, 1.0),
@@ -142,6 +143,24 @@ fn quantile(sorted: &[(f64, f64)], share: f64) -> f64 {
 }
 
 impl PoolScorecard {
+    /// Where our planner is not better, one sentence each: peers with less RUM, and peers that are not dominated.
+    pub fn losses(&self) -> Vec<String> {
+        let Some(ours) = self.policies.get(SUBJECT) else { return Vec::new() };
+        let Some(default) = ours.points.first() else { return Vec::new() };
+        let mut losses = Vec::new();
+        for (&name, card) in self.policies.iter().filter(|(name, _)| **name != SUBJECT && **name != "oracle") {
+            if card.best_rum <= default.rum {
+                losses.push(format!("{name} reaches RUM {:.0}, {SUBJECT} {:.0} by default.", card.best_rum, default.rum));
+            }
+            if self.dominated.get(name) == Some(&false) {
+                let free = |theirs: &&PoolPoint| !ours.points.iter().any(|point| point.dominates(theirs));
+                let points: Vec<&str> = card.points.iter().filter(free).map(|point| point.label.as_str()).collect();
+                losses.push(format!("{name} is not dominated: {}.", points.join(", ")));
+            }
+        }
+        losses
+    }
+
     /// A table for people: per policy its default point, its best RUM, and whether it is dominated.
     pub fn table(&self) -> String {
         let mut text = String::from(

@@ -24,7 +24,8 @@ pub(super) fn least_idle_gb_hours(workload: &Workload, hit_rate: f64) -> f64 {
                 starts[place] += unit.weight;
             }
         }
-        arrivals += workload.units.iter().zip(seen.arrivals).map(|(unit, &count)| unit.weight * f64::from(count)).sum::<f64>();
+        arrivals +=
+            workload.units.iter().zip(seen.arrivals).map(|(unit, &count)| unit.weight * f64::from(count)).sum::<f64>();
     }
     let mut order: Vec<usize> = (0..starts.len()).filter(|&place| starts[place] > 0.0).collect();
     order.sort_by(|&a, &b| (idle[a] * starts[b]).total_cmp(&(idle[b] * starts[a])).then(a.cmp(&b)));
@@ -51,4 +52,49 @@ pub(super) fn idle_at(points: &[PoolPoint], cold_percent: f64) -> Option<f64> {
     };
     let share = (cold_percent - below.cold_percent) / (above.cold_percent - below.cold_percent);
     Some(below.idle_gb_hours + share * (above.idle_gb_hours - below.idle_gb_hours))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::PoolOptions;
+    use super::*;
+    use crate::trace::CountSeries;
+    use model::{Span, WallTime};
+
+    #[test]
+    fn holds_the_units_that_are_worth_it() {
+        let row = |unit: &str, counts: [u32; 8]| CountSeries {
+            unit: unit.to_owned(),
+            weight: 1.0,
+            start: WallTime::default(),
+            step: Span::from_secs(3_600),
+            counts: counts.to_vec(),
+        };
+        let rows = [row("often", [0, 0, 0, 0, 1, 1, 1, 0]), row("rare", [0, 0, 0, 0, 0, 0, 0, 1])];
+        let options = PoolOptions { memory_gb: 1.0, ..PoolOptions::default() };
+        let workload = Workload::from_counts(&rows, &options);
+        // Three of four requests: the one that is used in three of four hours, idle for one.
+        assert!((least_idle_gb_hours(&workload, 0.75) - 1.0).abs() < 1e-9);
+        // All of them: the rare one idles for three more.
+        assert!((least_idle_gb_hours(&workload, 1.0) - 4.0).abs() < 1e-9);
+        assert!(least_idle_gb_hours(&workload, 0.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn between_two_points_the_line_counts() {
+        let point = |cold_percent: f64, idle_gb_hours: f64| PoolPoint {
+            cold_percent,
+            cold_percent_unit_p75: 0.0,
+            idle_gb_hours,
+            rum: 0.0,
+            label: String::new(),
+            cold_percent_unit_p50: 0.0,
+            cold_percent_unit_p90: 0.0,
+            prewarms: 0.0,
+        };
+        let points = [point(2.0, 10.0), point(0.5, 40.0), point(5.0, 1.0)];
+        assert_eq!(idle_at(&points, 1.0), Some(30.0));
+        assert_eq!(idle_at(&points[..1], 1.0), None);
+        assert_eq!(idle_at(&points[1..2], 1.0), Some(40.0));
+    }
 }

@@ -111,7 +111,8 @@ impl Workload {
         // Steps begin on the clock's full minutes, where there is a clock.
         let start_s = if first.is_finite() { (first / step_s).floor() * step_s } else { 0.0 };
         let steps = if first.is_finite() { ((last - start_s) / step_s) as usize + 1 } else { 0 };
-        let uses: Vec<Uses> = by_unit.values().map(|events| Uses::of(events, start_s, step_s, steps, options.levels_max)).collect();
+        let uses: Vec<Uses> =
+            by_unit.values().map(|events| Uses::of(events, start_s, step_s, steps, options.levels_max)).collect();
         let slots: usize = uses.iter().map(|one| one.levels).sum();
         let mut made = Workload {
             units: Vec::new(),
@@ -127,7 +128,8 @@ impl Workload {
         for ((name, events), uses) in by_unit.iter().zip(&uses) {
             let place = made.units.len();
             let bytes: Vec<f64> = events.iter().filter_map(|one| Some(one.memory?.0 as f64)).collect();
-            let memory_gb = if bytes.is_empty() { options.memory_gb } else { bytes.iter().sum::<f64>() / bytes.len() as f64 / 1e9 };
+            let memory_gb =
+                if bytes.is_empty() { options.memory_gb } else { bytes.iter().sum::<f64>() / bytes.len() as f64 / 1e9 };
             made.add_unit((*name).to_owned(), 1.0, memory_gb, uses.levels);
             let first_slot = made.units[place].first_slot;
             for &(step, level) in &uses.active {
@@ -238,4 +240,66 @@ fn visits(by_unit: &BTreeMap<&str, Vec<&Arrival>>, start_s: f64, step_s: f64) ->
     }
     visits.sort_unstable();
     visits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Bytes;
+
+    fn arrival(at_s: f64, unit: &str, duration_s: f64) -> Arrival {
+        let duration = Some(Span::from_secs_f64(duration_s));
+        Arrival {
+            at_s,
+            unit: Some(unit.to_owned()),
+            user: Some("u".to_owned()),
+            duration,
+            memory: Some(Bytes(2_000_000_000)),
+        }
+    }
+
+    fn bits(values: &[bool]) -> String {
+        values.iter().map(|&value| if value { '1' } else { '0' }).collect()
+    }
+
+    #[test]
+    fn requests_take_the_lowest_free_instance_for_as_long_as_they_run() {
+        // a: one from 90 s to 200 s, a second meanwhile at 100 s for 20 s, one at 215 s that reuses the first instance.
+        let events =
+            [arrival(90.0, "a", 110.0), arrival(100.0, "a", 20.0), arrival(130.0, "b", 1.0), arrival(215.0, "a", 1.0)];
+        let workload = Workload::from_arrivals(&events, &PoolOptions::default());
+        assert_eq!((workload.steps, workload.start), (3, WallTime::from_unix_secs(60)));
+        assert_eq!(workload.slots.len(), 3);
+        assert!((workload.units[0].memory_gb - 2.0).abs() < 1e-9);
+        let active: Vec<String> = (0..3).map(|step| bits(workload.active(step))).collect();
+        let busy: Vec<String> = (0..3).map(|step| bits(workload.busy_at_start(step))).collect();
+        assert_eq!(active, ["110", "101", "100"]);
+        assert_eq!(busy, ["000", "100", "100"]);
+        assert_eq!(workload.seen(0).arrivals, [2, 0]);
+        assert_eq!(workload.seen(1).visits, [(1, 1, 0)]);
+    }
+
+    #[test]
+    fn counts_of_different_lengths_and_a_trace_without_rows() {
+        let row = |unit: &str, counts: &[u32]| CountSeries {
+            unit: unit.to_owned(),
+            weight: 2.0,
+            start: WallTime::default(),
+            step: Span::from_secs(60),
+            counts: counts.to_vec(),
+        };
+        let options = PoolOptions::default();
+        let workload = Workload::from_counts(&[row("a", &[0, 3]), row("b", &[1])], &options);
+        assert_eq!([0, 1].map(|step| bits(workload.active(step))), ["01", "10"]);
+        assert_eq!((workload.seen(1).arrivals, workload.units[0].weight), ([3, 0].as_slice(), 2.0));
+        assert_eq!(Workload::from_counts(&[], &options).steps, 0);
+        assert_eq!(Workload::from_arrivals(&[], &options).steps, 0);
+    }
+
+    #[test]
+    fn a_long_trace_gets_longer_steps() {
+        let events = [arrival(0.0, "a", 1.0), arrival(60.0 * 250.0, "a", 1.0)];
+        let workload = Workload::from_arrivals(&events, &PoolOptions { steps_max: 100, ..PoolOptions::default() });
+        assert_eq!((workload.step, workload.steps), (Span::from_secs(180), 84));
+    }
 }

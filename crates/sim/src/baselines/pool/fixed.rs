@@ -78,4 +78,21 @@ mod tests {
     fn keeps_for_its_time_after_the_last_use() {
         assert_eq!(answers(&mut KeepAlive::new(2), "0100101000"), "0110111100");
     }
+
+    #[test]
+    fn ski_rental_keeps_for_the_worth_of_a_cold_start() {
+        // 0.808 s * 99.69 GB s/s / 0.17 GB = 473.8 s: 8 steps of a minute.
+        let arrival =
+            |at_s: f64| crate::trace::Arrival { at_s, unit: Some("f".to_owned()), user: None, duration: None, memory: None };
+        let options = PoolOptions::default();
+        let workload = Workload::from_arrivals(&[arrival(0.0), arrival(1_200.0)], &options);
+        let mut keeper = SkiRental.begin(&workload, &options);
+        let mut ready = vec![vec![false]];
+        let mut kept = 0;
+        for step in 0..20 {
+            keeper.step(&workload.seen(step), &mut ready);
+            kept += u32::from(ready[0][0]);
+        }
+        assert_eq!(kept, 8);
+    }
 }

@@ -45,3 +45,29 @@ impl Keeper for Forecasting {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::CountSeries;
+    use model::{Span, WallTime};
+
+    #[test]
+    fn a_slow_wave_is_continued() {
+        // Ten steps of use, ten of rest: the third harmonic of the window.
+        let counts = (0..200).map(|step| u32::from(step % 20 < 10)).collect();
+        let series =
+            CountSeries { unit: "f".to_owned(), weight: 1.0, start: WallTime::default(), step: Span::from_secs(60), counts };
+        let options = PoolOptions::default();
+        let workload = Workload::from_counts(&[series], &options);
+        let mut keeper = IceBreaker.begin(&workload, &options);
+        let mut ready = vec![vec![false]; THRESHOLDS.len()];
+        let mut right = 0;
+        for step in 0..199 {
+            keeper.step(&workload.seen(step), &mut ready);
+            right += u32::from(step >= 60 && ready[0][0] == workload.active(step + 1)[0]);
+            assert!(!ready[0][0] || ready[1][0], "a lower threshold keeps at least as much");
+        }
+        assert!(right >= 125, "{right} of 139");
+    }
+}

@@ -51,10 +51,8 @@ impl Spectrum {
             }
         };
         // One whole window on, every harmonic is where it was at the window's first value.
-        let wave: f32 = kept
-            .iter()
-            .map(|&at| if 2 * at == window.len() { self.output[at].re } else { 2.0 * self.output[at].re })
-            .sum();
+        let wave: f32 =
+            kept.iter().map(|&at| if 2 * at == window.len() { self.output[at].re } else { 2.0 * self.output[at].re }).sum();
         mean + slope * (n - middle) + wave / n
     }
 }

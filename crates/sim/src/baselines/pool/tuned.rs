@@ -79,3 +79,17 @@ pub(super) fn cheapest(costs: &[f64]) -> usize {
     let least = costs.iter().enumerate().min_by(|a, b| a.1.total_cmp(b.1));
     least.map_or(0, |(place, _)| place)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn costs_are_the_scorers() {
+        let options = PoolOptions::default();
+        let cost = |ready, active, busy| Use { ready, active, busy }.cost(&options, 0.1);
+        assert_eq!([cost(true, false, false), cost(true, true, false), cost(false, false, false)], [0.1, 0.0, 0.0]);
+        assert_eq!([cost(false, true, false), cost(false, true, true)], [0.808, 0.0]);
+        assert_eq!((cheapest(&[3.0, 1.0, 1.0]), cheapest(&[])), (1, 0));
+    }
+}

@@ -54,7 +54,8 @@ pub(super) fn clusters(blocks: &[Block]) -> Vec<usize> {
             *assigned = cheapest(&distances);
         }
         for (cluster, centre) in centres.iter_mut().enumerate() {
-            let members = || points.iter().zip(&assigned).filter(|(_, assigned)| **assigned == cluster).map(|(point, _)| point);
+            let members =
+                || points.iter().zip(&assigned).filter(|(_, assigned)| **assigned == cluster).map(|(point, _)| point);
             let count = members().count();
             if count > 0 {
                 *centre = std::array::from_fn(|at| members().map(|point| point[at]).sum::<f32>() / count as f32);

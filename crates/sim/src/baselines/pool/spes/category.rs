@@ -58,10 +58,13 @@ pub(super) fn certain(history: &History, day: u32) -> Option<Category> {
         return Some(Category::Warm);
     }
     let forget = (0..=6).map(|days| days * day).take_while(|&steps| steps < history.steps);
-    forget.into_iter().find_map(|forgotten| {
-        let first = history.wait_ends.partition_point(|&end| end < forgotten);
-        by_waits(&history.waits[first..])
-    }).or_else(|| successive(history))
+    forget
+        .into_iter()
+        .find_map(|forgotten| {
+            let first = history.wait_ends.partition_point(|&end| end < forgotten);
+            by_waits(&history.waits[first..])
+        })
+        .or_else(|| successive(history))
 }
 
 /// Regular, approximately regular or dense.
@@ -83,8 +86,7 @@ fn by_waits(waits: &[u32]) -> Option<Category> {
     if top.iter().map(|mode| mode.1).sum::<usize>() as f64 >= 0.9 * n {
         return Some(Category::Expected { waits: top.iter().map(|mode| (mode.0, mode.0)).collect(), give_up: 1 });
     }
-    (percentile(0.9) < 5)
-        .then(|| Category::Expected { waits: vec![(percentile(0.05), percentile(0.9))], give_up: 5 })
+    (percentile(0.9) < 5).then(|| Category::Expected { waits: vec![(percentile(0.05), percentile(0.9))], give_up: 5 })
 }
 
 fn successive(history: &History) -> Option<Category> {
@@ -120,7 +122,8 @@ pub(super) fn replay(
     steps: Range<u32>,
     effort: Effort,
 ) -> (u32, u32) {
-    let since = |history: &History, step: u32| (0..step).rev().take(2_000).position(|at| history.used(at)).map(|at| at as u32);
+    let since =
+        |history: &History, step: u32| (0..step).rev().take(2_000).position(|at| history.used(at)).map(|at| at as u32);
     let (mut idle, mut led) = (since(own, steps.start), leader.and_then(|leader| since(leader, steps.start)));
     let (mut cold, mut waste) = (0, 0);
     for step in steps {
@@ -154,7 +157,10 @@ mod tests {
         assert_eq!(certain(&history(&"1000000000".repeat(10)), 1_440), expected(&[(9, 9)], 1));
         assert_eq!(certain(&history(&"100100000".repeat(10)), 1_440), expected(&[(2, 2), (5, 5)], 1));
         assert_eq!(certain(&history(&"10100100010000110111".repeat(10)), 1_440), expected(&[(1, 4)], 5));
-        assert_eq!(certain(&history(&format!("{}{}", "1".repeat(15), "0".repeat(40)).repeat(2)), 1_440), Some(Category::Successive));
+        assert_eq!(
+            certain(&history(&format!("{}{}", "1".repeat(15), "0".repeat(40)).repeat(2)), 1_440),
+            Some(Category::Successive)
+        );
         assert_eq!(certain(&history("1000000001"), 1_440), None);
     }
 
