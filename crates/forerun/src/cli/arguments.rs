@@ -70,6 +70,19 @@ pub enum Command {
     Undo(UndoArguments),
     /// Shows or sets what forerun may do: observe, recommend or act; or throws the kill switch.
     Mode(ModeArguments),
+    /// Runs a program in a sandbox that was ready before it was asked for, shows what it writes, and ends as it did.
+    #[command(after_help = RUN_STATUSES)]
+    Run(RunArguments),
+    /// Shows or sets what is kept ready for runs.
+    Pool {
+        /// What to do.
+        #[command(subcommand)]
+        what: PoolCommand,
+    },
+    /// Takes an instance that is ready, for a run that follows.
+    Claim(ClaimArguments),
+    /// Gives a claimed instance up.
+    Release(ReleaseArguments),
     /// Shows on a recorded trace what forerun would have done, beside what others would have.
     Backtest {
         /// Which planner.
@@ -104,6 +117,165 @@ pub enum Command {
     /// One of the programs of `up --examples`.
     #[command(hide = true)]
     ExampleWorkload(ExampleArguments),
+}
+
+const RUN_STATUSES: &str = "Exit status: the program's own; 128 + n when signal n ended it, 124 when its time was over, 137 when it wanted
+more memory or wrote more than it may, 125 when forerun itself failed.";
+
+/// What instances are told apart by.
+#[derive(Args, Clone, Debug, Default)]
+pub struct InstanceArguments {
+    /// What runs it. [default for a file: by its name and first bytes]
+    #[arg(long, value_name = "RUNTIME")]
+    pub runtime: Option<RuntimeChoice>,
+    /// CPU in cores, such as 0.5. [default: 1]
+    #[arg(long, value_name = "CORES")]
+    pub cpu: Option<f64>,
+    /// Memory, swap and temporary files together, such as 128MiB. [default: 256MiB]
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<String>,
+    /// Processes and threads. [default: 64]
+    #[arg(long, value_name = "COUNT")]
+    pub pids: Option<u32>,
+    /// Temporary files, such as 64MiB. [default: 64MiB]
+    #[arg(long, value_name = "SIZE")]
+    pub disk: Option<String>,
+    /// A module that is loaded ahead; may be repeated.
+    #[arg(long = "import", value_name = "MODULE")]
+    pub imports: Vec<String>,
+    /// Whose code it is: instances of one never serve another. [default: local]
+    #[arg(long, value_name = "NAME")]
+    pub tenant: Option<String>,
+}
+
+/// What can be run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RuntimeChoice {
+    /// Python.
+    Python,
+    /// Node.
+    Node,
+    /// A shell script.
+    Sh,
+    /// An executable.
+    Exec,
+}
+
+impl RuntimeChoice {
+    /// Its name in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            RuntimeChoice::Python => "python",
+            RuntimeChoice::Node => "node",
+            RuntimeChoice::Sh => "sh",
+            RuntimeChoice::Exec => "exec",
+        }
+    }
+}
+
+/// What a run may reach of the network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum NetworkChoice {
+    /// Nothing.
+    #[default]
+    None,
+}
+
+/// Of `run`.
+#[derive(Args, Clone, Debug)]
+pub struct RunArguments {
+    /// Which instances may serve it.
+    #[command(flatten)]
+    pub instance: InstanceArguments,
+    /// How long it may take, such as 30s. [default: 60s]
+    #[arg(long, value_name = "TIME")]
+    pub timeout: Option<String>,
+    /// How much it may write, such as 1MiB. [default: pools.output_max of the configuration]
+    #[arg(long, value_name = "SIZE")]
+    pub output: Option<String>,
+    /// A variable of its environment; may be repeated. It sees no other.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub env: Vec<String>,
+    /// A file that it finds in its folder, under its own name or NAME; may be repeated.
+    #[arg(long = "file", value_name = "PATH[:NAME]")]
+    pub files: Vec<String>,
+    /// What it may reach of the network.
+    #[arg(long, value_name = "NETWORK", default_value = "none")]
+    pub network: NetworkChoice,
+    /// Runs in the instance of this claim.
+    #[arg(long, value_name = "CLAIM")]
+    pub claim: Option<u64>,
+    /// The program; - reads it from standard input.
+    pub file: String,
+    /// Its arguments.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+    pub arguments: Vec<String>,
+}
+
+/// Of `pool`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum PoolCommand {
+    /// Lists pools: what is ready, hits and misses, what idle instances cost.
+    Ls,
+    /// Sets how many instances are kept at least and at most; between the two the forecast decides.
+    Set(PoolSetArguments),
+    /// Keeps no instance of a pool any more, until it is set again.
+    Drain {
+        /// The pool, as `pool ls` names it.
+        pool: String,
+    },
+    /// Sets what a second of waiting is worth, in 100 GB-seconds of idle memory.
+    Lambda {
+        /// Above 0; more keeps more ready.
+        lambda: f64,
+    },
+}
+
+/// Of `pool set`.
+#[derive(Args, Clone, Debug)]
+pub struct PoolSetArguments {
+    /// Which instances.
+    #[command(flatten)]
+    pub instance: InstanceArguments,
+    /// Instances that are kept whatever is expected.
+    #[arg(long, value_name = "COUNT")]
+    pub min: Option<u32>,
+    /// Never more than this.
+    #[arg(long, value_name = "COUNT")]
+    pub max: Option<u32>,
+}
+
+/// Of `claim`.
+#[derive(Args, Clone, Debug)]
+pub struct ClaimArguments {
+    /// Which instance.
+    #[command(flatten)]
+    pub instance: InstanceArguments,
+    /// How long it is held, such as 5m. [default: 60s]
+    #[arg(long, value_name = "TIME")]
+    pub hold: Option<String>,
+}
+
+/// Of `release`.
+#[derive(Args, Clone, Debug)]
+pub struct ReleaseArguments {
+    /// The claim's number.
+    pub claim: u64,
+}
+
+/// Of `backtest pool`.
+#[derive(Args, Clone, Debug)]
+pub struct BacktestPoolArguments {
+    /// Traces of kind `counts` (unit,weight,start_unix_s,step_s,counts) or `arrivals` (t_s,unit,user,duration_s,memory_bytes), told
+    /// apart by their header; gzip or plain.
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    pub trace: Vec<PathBuf>,
+    /// Only these policies, beside forerun's own.
+    #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "NAME")]
+    pub policy: Vec<String>,
+    /// Writes a report with plots.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 /// Of `up`.
@@ -252,6 +424,8 @@ pub enum Switch {
 pub enum BacktestKind {
     /// Right-sizing on traces of resource use.
     Load(BacktestLoadArguments),
+    /// Warm pools on traces of invocations: cold starts against idle memory.
+    Pool(BacktestPoolArguments),
 }
 
 /// Of `backtest load`.

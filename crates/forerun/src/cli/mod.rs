@@ -5,6 +5,8 @@ mod control;
 pub mod failure;
 mod inspect;
 mod local;
+mod pool;
+mod run;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -25,7 +27,10 @@ pub fn main() -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let json = cli.common.json;
-    match run(cli) {
+    if let Command::Run(arguments) = &cli.command {
+        return run::run(&cli.common, arguments);
+    }
+    match run_command(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(json),
     }
@@ -41,7 +46,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Outcome {
+fn run_command(cli: Cli) -> Outcome {
     let common = &cli.common;
     match cli.command {
         Command::Up(arguments) => crate::commands::up(common, &arguments),
@@ -57,6 +62,11 @@ fn run(cli: Cli) -> Outcome {
         Command::History(arguments) => inspect::history(common, &arguments),
         Command::Undo(arguments) => control::undo(common, &arguments),
         Command::Mode(arguments) => control::mode(common, &arguments),
+        // `main` has seen to it: it ends with the program's own status.
+        Command::Run(_) => Ok(()),
+        Command::Pool { what } => pool::pool(common, &what),
+        Command::Claim(arguments) => run::claim(common, &arguments),
+        Command::Release(arguments) => run::release(common, &arguments),
         Command::Config { what } => local::config(common, &what),
         Command::Completions { shell } => local::completions(shell),
         Command::Man { into } => local::man(into.as_deref()),

@@ -1,6 +1,7 @@
 //! Talks to the daemon: typed questions over its Unix socket, or over HTTP with a token. Whatever comes back that is not an
 //! answer becomes a [`Failure`] that names what was tried on what.
 
+mod pools;
 mod transport;
 
 use serde::Serialize;
@@ -139,6 +140,12 @@ impl Client {
             return Err(none_fits(name, all.targets.iter().map(|target| target.id.as_str())));
         }
         choose(name, &ids).map(str::to_owned)
+    }
+
+    /// Asks for something whose answer says nothing.
+    fn tell(&self, method: &str, path: &str, body: Option<Vec<u8>>) -> Outcome {
+        let reply = self.transport.send(method, path, body).map_err(|error| self.unreachable(&error))?;
+        if (200..300).contains(&reply.status) { Ok(()) } else { Err(refused(&self.transport.to_string(), method, path, &reply)) }
     }
 
     fn get<T: DeserializeOwned>(&self, path: &str) -> Outcome<T> {

@@ -108,6 +108,76 @@ impl Transport {
     }
 }
 
+impl Transport {
+    /// Sends a GET and hands over the answer as it comes, however long that takes. A status other than 200 comes back as a whole.
+    ///
+    /// # Errors
+    /// When no connection comes about, or it breaks.
+    pub fn stream(&self, path: &str, mut take: impl FnMut(&[u8])) -> Result<Option<Reply>, TransportError> {
+        match self {
+            Transport::Socket(socket) => {
+                let runtime =
+                    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(TransportError::Io)?;
+                runtime.block_on(stream_over_socket(socket, path, &mut take))
+            }
+            Transport::Url { url, token } => stream_over_http(&format!("{url}{path}"), token.as_ref(), &mut take),
+        }
+    }
+}
+
+async fn stream_over_socket(
+    socket: &std::path::Path,
+    path: &str,
+    take: &mut impl FnMut(&[u8]),
+) -> Result<Option<Reply>, TransportError> {
+    let http = |error: hyper::Error| TransportError::Http(error.to_string());
+    let stream = tokio::net::UnixStream::connect(socket).await.map_err(TransportError::Io)?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(http)?;
+    let driver = tokio::spawn(connection);
+    let request = hyper::Request::builder().uri(path).header("host", "localhost").body(Full::new(Bytes::new()));
+    let request = request.map_err(|error| TransportError::Http(error.to_string()))?;
+    let mut response = sender.send_request(request).await.map_err(http)?;
+    let status = response.status().as_u16();
+    if status != 200 {
+        let collected = Limited::new(response.into_body(), ANSWER_MAX).collect().await;
+        let body = collected.map_err(|error| TransportError::Http(error.to_string()))?.to_bytes().to_vec();
+        return Ok(Some(Reply { status, body }));
+    }
+    while let Some(frame) = response.frame().await {
+        if let Some(data) = frame.map_err(http)?.data_ref() {
+            take(data);
+        }
+    }
+    driver.abort();
+    Ok(None)
+}
+
+fn stream_over_http(url: &str, token: Option<&Token>, take: &mut impl FnMut(&[u8])) -> Result<Option<Reply>, TransportError> {
+    use std::io::Read;
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let mut request = agent.get(url);
+    if let Some(Token(token)) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    let mut answer = request.call().map_err(|error| match error {
+        ureq::Error::Io(error) => TransportError::Io(error),
+        other => TransportError::Http(other.to_string()),
+    })?;
+    let status = answer.status().as_u16();
+    if status != 200 {
+        let body = answer.body_mut().with_config().limit(ANSWER_MAX as u64).read_to_vec();
+        return Ok(Some(Reply { status, body: body.map_err(|error| TransportError::Http(error.to_string()))? }));
+    }
+    let mut reader = answer.body_mut().as_reader();
+    let mut buffer = [0; 16 << 10];
+    loop {
+        match reader.read(&mut buffer).map_err(TransportError::Io)? {
+            0 => return Ok(None),
+            length => take(&buffer[..length]),
+        }
+    }
+}
+
 async fn over_socket(
     socket: &std::path::Path,
     method: &str,

@@ -4,6 +4,7 @@ pub mod amounts;
 pub mod decisions;
 pub mod explain;
 pub mod forecast;
+pub mod pools;
 pub mod status;
 mod table;
 pub mod top;
