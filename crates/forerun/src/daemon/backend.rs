@@ -255,6 +255,12 @@ impl Backend for Daemon {
         ready(self.warm().and_then(|warm| warm.release(id)))
     }
 
+    fn register_metrics(&self, registry: &mut serve::Registry) {
+        if let Some(warm) = &self.warm {
+            super::warm::metrics::register(registry, warm);
+        }
+    }
+
     fn subscribe(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
     }

@@ -320,8 +320,10 @@ impl Core {
             let mode = mode.min(self.settings.mode.max(mode));
             self.set_mode(Scope::All, mode);
         }
-        if let Some(mode) = self.kept_value("mode:planner:load").and_then(|kept| word(&kept)) {
-            self.set_mode(Scope::Planner(model::Planner::Load), mode);
+        for (name, planner) in [("load", model::Planner::Load), ("warm", model::Planner::Warm)] {
+            if let Some(mode) = self.kept_value(&format!("mode:planner:{name}")).and_then(|kept| word(&kept)) {
+                self.set_mode(Scope::Planner(planner), mode);
+            }
         }
         if self.kept_value("kill_switch").as_deref() == Some("engaged") {
             self.observe(&Observation::KillSwitch(true));

@@ -5,13 +5,13 @@ use serve::view::{Amount, Timestamp};
 /// What stands where nothing is known.
 pub const UNKNOWN: &str = "-";
 
-/// An amount in one of the API's units: `cores`, `bytes`, `bytes_per_second`, `gpus`, `weight`, or an application's own.
+/// An amount in one of the API's units: `cores`, `bytes`, `bytes_per_second`, `gpus`, `weight`, `instances`, or an application's own.
 pub fn amount(value: f64, unit: &str) -> String {
     match unit {
         "bytes" => scaled(value, ""),
         "bytes_per_second" => scaled(value, "/s"),
         "cores" | "gpus" => figure(value),
-        "weight" => format!("{value:.0}"),
+        "weight" | "instances" => format!("{value:.0}"),
         _ => figure(value),
     }
 }

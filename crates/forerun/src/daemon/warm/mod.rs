@@ -3,6 +3,7 @@
 //! Claims and runs never wait for the core: they go to the pool at once. What happened is noted, and the core fetches the notes with
 //! its next tick.
 
+pub mod metrics;
 mod records;
 mod request;
 
@@ -11,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use model::{Bytes, WallTime};
-use sandbox::{Claimed, ColdReason, Counts, Host, Key, Pool, PoolEvent, Run, StartPath};
+use sandbox::{Claimed, ColdReason, Counts, Finished, Host, Key, Pool, PoolEvent, Run, Stage, StartPath};
 use serve::view::{ClaimRequest, ClaimView, PoolRequest, RunEvent, RunRequest, RunView, StartView, Timestamp};
 use serve::{ApiError, ErrorKind};
 
@@ -60,11 +61,15 @@ pub struct Known {
     pub changed: bool,
     /// Runs under way.
     pub running: u32,
+    /// Runs that found an instance waiting, a frozen one, and none.
+    pub starts: [u64; 3],
+    /// Seconds that cold starts made people wait.
+    pub waited: f64,
 }
 
 impl Default for Known {
     fn default() -> Self {
-        Known { at_least: 0, at_most: AT_MOST, cold: None, changed: true, running: 0 }
+        Known { at_least: 0, at_most: AT_MOST, cold: None, changed: true, running: 0, starts: [0; 3], waited: 0.0 }
     }
 }
 
@@ -127,11 +132,11 @@ impl Warm {
         match started {
             Ok(running) => {
                 let notes = self.notes.clone();
-                let ended = move |key: &Arc<Key>| note_end(&notes, key, number);
+                let ended = move |key: &Arc<Key>, finished: Option<&Finished>| note_end(&notes, key, number, finished);
                 Ok(self.records.follow(number, &key, name, running, self.settings.output_max, ended))
             }
             Err(error) => {
-                note_end(&self.notes, &key, number);
+                note_end(&self.notes, &key, number, None);
                 Err(error)
             }
         }
@@ -335,11 +340,35 @@ fn lock(notes: &Mutex<Notes>) -> MutexGuard<'_, Notes> {
     notes.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn note_end(notes: &Mutex<Notes>, key: &Arc<Key>, run: u64) {
+fn note_end(notes: &Mutex<Notes>, key: &Arc<Key>, run: u64, finished: Option<&Finished>) {
     let mut notes = lock(notes);
     if let Some(known) = notes.pools.get_mut(key) {
         known.running = known.running.saturating_sub(1);
+        if let Some(finished) = finished {
+            known.count(finished);
+        }
         notes.marks.push(Mark { key: key.clone(), run, at: wall_now(), ended: true });
+    }
+}
+
+impl Known {
+    fn count(&mut self, finished: &Finished) {
+        let place = match finished.start {
+            StartPath::Warm => 0,
+            StartPath::Thawed => 1,
+            StartPath::Cold { .. } => 2,
+        };
+        self.starts[place] += 1;
+        if let Some((_, took)) = finished.stages.iter().find(|(stage, _)| *stage == Stage::Make) {
+            self.waited += took.as_secs_f64();
+            self.learn_cold(*took);
+        }
+    }
+
+    fn learn_cold(&mut self, took: Duration) {
+        let cold = self.cold.map_or(took, |usual| usual.mul_f64(0.8) + took.mul_f64(0.2));
+        self.changed |= self.cold.is_none_or(|usual| cold > usual.mul_f64(1.3) || cold < usual.mul_f64(0.7));
+        self.cold = Some(cold);
     }
 }
 
@@ -348,10 +377,7 @@ fn hear(notes: &Mutex<Notes>, event: PoolEvent) {
     match event {
         PoolEvent::Ready { key, took, .. } => {
             if let Some(known) = lock(notes).pools.get_mut(&key) {
-                let cold = known.cold.map_or(took, |usual| usual.mul_f64(0.8) + took.mul_f64(0.2));
-                let moved = known.cold.is_none_or(|usual| cold > usual.mul_f64(1.3) || cold < usual.mul_f64(0.7));
-                known.changed |= moved;
-                known.cold = Some(cold);
+                known.learn_cold(took);
             }
         }
         PoolEvent::Failed { key, error } => tracing::warn!(pool = pool_id(&key), %error, "failed to make an instance"),

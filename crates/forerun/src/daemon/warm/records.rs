@@ -63,7 +63,7 @@ impl Records {
         name: String,
         running: Running,
         output_max: Bytes,
-        ended: impl FnOnce(&Arc<Key>) + Send + 'static,
+        ended: impl FnOnce(&Arc<Key>, Option<&Finished>) + Send + 'static,
     ) -> RunView {
         let view = RunView {
             id,
@@ -86,15 +86,17 @@ impl Records {
         self.runs().insert(id, record);
         let (records, key) = (self.clone(), key.clone());
         let follow = move || {
-            let mut told = false;
+            let mut last = None;
             for event in running.events() {
-                told |= matches!(event, Event::Finished(_) | Event::Failed(_));
-                records.take(id, event, output_max);
+                match event {
+                    Event::Finished(_) | Event::Failed(_) => last = Some(event),
+                    event => records.take(id, event, output_max),
+                }
             }
-            if !told {
-                records.take(id, Event::Failed(sandbox::SandboxError::Closed), output_max);
-            }
-            ended(&key);
+            let last = last.unwrap_or(Event::Failed(sandbox::SandboxError::Closed));
+            // The engine hears of it before whoever waits for the run.
+            ended(&key, if let Event::Finished(finished) = &last { Some(finished) } else { None });
+            records.take(id, last, output_max);
         };
         let thread = std::thread::Builder::new().name(format!("run-{id}")).stack_size(STACK).spawn(follow);
         if let Err(error) = thread {
