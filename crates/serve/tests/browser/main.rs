@@ -8,6 +8,7 @@
 mod made_up;
 
 mod chromium;
+mod warm;
 
 use std::path::Path;
 use std::sync::Arc;

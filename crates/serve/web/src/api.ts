@@ -1,6 +1,19 @@
 /** Talks to the daemon: requests with the token, problems as errors, events as a stream. */
 
-import type { DecisionPage, Decision, Event, MetricName, Mode, Series, Status, Target, TargetPage } from "./types";
+import type {
+  Decision,
+  DecisionPage,
+  Event,
+  MetricName,
+  Mode,
+  PoolCurve,
+  PoolPage,
+  Run,
+  Series,
+  Status,
+  Target,
+  TargetPage,
+} from "./types";
 
 const TOKEN = "forerun.token";
 
@@ -86,6 +99,10 @@ export const api = {
     return get<DecisionPage>(`/v1/decisions?${query}`);
   },
   undo: async (ticket: number): Promise<Decision> => (await send("POST", `/v1/decisions/${ticket}/undo`)).json(),
+  pools: () => get<PoolPage>("/v1/pools"),
+  curve: (pool: string, signal?: AbortSignal) => get<PoolCurve>(`/v1/pools/${encodeURIComponent(pool)}/curve`, signal),
+  runs: (limit: number) => get<{ runs: Run[] }>(`/v1/runs?limit=${limit}`),
+  setLambda: (lambda: number) => send("PUT", "/v1/lambda", { lambda }),
   setMode: (mode: Mode, target?: string) => send("PUT", "/v1/mode", target ? { mode, target } : { mode }),
   setKillSwitch: (engaged: boolean) => send("PUT", "/v1/kill-switch", { engaged }),
 };

@@ -8,6 +8,7 @@ import { Header } from "./header";
 import { Login } from "./login";
 import { Overview } from "./overview";
 import { Targets } from "./targets";
+import { Warm } from "./warm";
 import type { Decision, Event, Status, TargetPage } from "./types";
 
 /** How often the list of targets is read afresh. */
@@ -69,22 +70,19 @@ function reduce(state: State, change: Change): State {
   }
 }
 
-/** The target in the address, if any: `#/targets/ID`. */
-function useSelected(): string | null {
-  const read = () => {
-    const found = /^#\/targets\/(.+)$/.exec(location.hash);
-    return found?.[1] ? decodeURIComponent(found[1]) : null;
-  };
-  const [selected, set] = useState(read);
+/** What the address names: the overview, a target (`#/targets/ID`) or the warm instances (`#/warm`). */
+function useAddress(): { warm: boolean; selected: string | null } {
+  const [hash, set] = useState(location.hash);
   useEffect(() => {
     const changed = () => {
-      set(read());
+      set(location.hash);
       window.scrollTo(0, 0);
     };
     addEventListener("hashchange", changed);
     return () => removeEventListener("hashchange", changed);
   }, []);
-  return selected;
+  const found = /^#\/targets\/(.+)$/.exec(hash);
+  return { warm: hash === "#/warm", selected: found?.[1] ? decodeURIComponent(found[1]) : null };
 }
 
 /** The present, so that "3 min ago" moves on. */
@@ -131,7 +129,7 @@ function Dashboard({ onLeave }: { onLeave: (why: string | null) => void }) {
   const [filter, setFilter] = useState("");
   const [limit, setLimit] = useState(PAGE);
   const [notice, setNotice] = useState<Notice | null>(null);
-  const selected = useSelected();
+  const { warm, selected } = useAddress();
   const now = useNow();
 
   const fail = useCallback(
@@ -202,9 +200,17 @@ function Dashboard({ onLeave }: { onLeave: (why: string | null) => void }) {
       <a class="skip" href="#main" onClick={skip}>
         Skip to the content
       </a>
-      <Header status={state.status} live={state.live} act={act} onLeave={() => onLeave(null)} />
+      <Header
+        status={state.status}
+        live={state.live}
+        page={warm ? "warm" : "targets"}
+        act={act}
+        onLeave={() => onLeave(null)}
+      />
       <main id="main" tabIndex={-1}>
-        {selected ? (
+        {warm ? (
+          <Warm now={now} act={act} fail={fail} />
+        ) : selected ? (
           <Detail id={selected} now={now} act={act} fail={fail} undo={undo} decisions={state.decisions} />
         ) : (
           <>

@@ -33,7 +33,7 @@ function columns(series: Series, forecast: Forecast | null): Columns {
   return [t, p99, p90, p50, throttled, limit, use];
 }
 
-function css(name: string): string {
+export function css(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 

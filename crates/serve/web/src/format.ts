@@ -53,6 +53,18 @@ export function span(seconds: number): string {
   return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3_600)} h`;
 }
 
+/** Milliseconds with as many digits as tell something. */
+export function milliseconds(value: number): string {
+  if (value >= 1_000) return `${(value / 1_000).toFixed(value >= 10_000 ? 0 : 1)} s`;
+  return `${value >= 100 ? value.toFixed(0) : value >= 1 ? value.toFixed(1) : value.toFixed(2)} ms`;
+}
+
+/** Gigabyte-hours with as many digits as tell something. */
+export function gigabyteHours(value: number): string {
+  if (value === 0) return "0";
+  return value >= 100 ? value.toFixed(0) : value >= 0.1 ? value.toFixed(2) : value >= 0.001 ? value.toFixed(3) : "< 0.001";
+}
+
 /** `cgroup:/system.slice/nginx.service` as its last part and where that is. */
 export function nameOf(id: string): { name: string; place: string } {
   const cut = Math.max(id.lastIndexOf("/"), id.indexOf(":") + 1 === id.length ? -1 : id.lastIndexOf(":"));

@@ -38,8 +38,16 @@ export function ModeSwitch(props: { label: string; mode: Mode | undefined; onMod
   );
 }
 
-export function Header(props: { status: Status | null; live: boolean; act: Act; onLeave: () => void }) {
-  const { status, live, act } = props;
+interface Props {
+  status: Status | null;
+  live: boolean;
+  page: "targets" | "warm";
+  act: Act;
+  onLeave: () => void;
+}
+
+export function Header(props: Props) {
+  const { status, live, page, act } = props;
   const kill = (engaged: boolean) =>
     act(
       () => api.setKillSwitch(engaged),
@@ -52,6 +60,14 @@ export function Header(props: { status: Status | null; live: boolean; act: Act; 
           <img src="/icon.svg" alt="" width="26" height="26" />
           <span>forerun</span>
         </a>
+        <nav class="pages" aria-label="Pages">
+          <a href="#/" aria-current={page === "targets" ? "page" : undefined}>
+            Targets
+          </a>
+          <a href="#/warm" aria-current={page === "warm" ? "page" : undefined}>
+            Warm
+          </a>
+        </nav>
         <span class="host">{status?.host ?? ""}</span>
         <span class={live ? "live on" : "live"} role="status">
           {live ? "Live" : "Connecting…"}

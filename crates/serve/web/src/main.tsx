@@ -5,6 +5,7 @@ import { takeTokenFromLink } from "./api";
 import { App } from "./app";
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
+import "./warm.css";
 
 takeTokenFromLink();
 render(<App />, document.getElementById("app")!);

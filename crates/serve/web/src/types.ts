@@ -144,6 +144,71 @@ export interface Series {
   throttled_share: Column;
 }
 
+/** Instances that are kept ready and are alike. */
+export interface Pool {
+  id: string;
+  tenant: string;
+  image: string;
+  runtime: string;
+  imports: string[];
+  waiting: number;
+  frozen: number;
+  wanted_waiting: number;
+  wanted_frozen: number;
+  at_least: number;
+  at_most: number;
+  running: number;
+  hits_warm: number;
+  hits_thawed: number;
+  misses: number;
+  failed: number;
+  evicted: number;
+  idle_gb_hours: number;
+  idle_bytes: number;
+  instance_bytes: number;
+  cold_ms: number;
+  chance: number | null;
+  keep_alive_seconds: number | null;
+  why: string | null;
+}
+
+export interface PoolPage {
+  lambda: number;
+  memory_bytes: number;
+  memory_max_bytes: number;
+  pools: Pool[];
+}
+
+export interface CurvePoint {
+  lambda: number;
+  hit_percent: number;
+  idle_gb_hours: number;
+  current: boolean;
+}
+
+export interface PoolCurve {
+  pool: string;
+  uses: number;
+  steps: number;
+  points: CurvePoint[];
+}
+
+export interface Run {
+  id: number;
+  pool: string;
+  runtime: string;
+  name: string;
+  state: "running" | "finished" | "failed";
+  start: { path: string; why: string | null } | null;
+  stages: { stage: string; ms: number }[];
+  exit: { kind: string; code: number | null } | null;
+  error: string | null;
+  peak_memory_bytes: number | null;
+  cpu_seconds: number | null;
+  began_at: string;
+  ended_at: string | null;
+}
+
 /** An event of `/v1/events`. */
 export type Event =
   | { name: "status"; data: Status }

@@ -1,0 +1,121 @@
+/** The newest runs: how each came by its instance, how long every stage of its start took, how it ended. */
+
+import { ago, bytes, milliseconds, word } from "./format";
+import type { Run } from "./types";
+
+export function Runs({ runs, now }: { runs: Run[] | null; now: number }) {
+  return (
+    <section class="runs" aria-labelledby="runs-title">
+      <div class="title">
+        <h2 id="runs-title">Runs</h2>
+        {runs && runs.length > 0 && <span class="small muted">newest first</span>}
+      </div>
+      {runs?.length === 0 ? (
+        <p class="card empty">
+          Nothing runs, and nothing ran lately. <code>forerun run FILE</code> runs a program or a script in one of these
+          pools.
+        </p>
+      ) : (
+        <div class="card scroll" aria-busy={runs === null}>
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Run</th>
+                <th scope="col">Start</th>
+                <th scope="col" class="number">Until it began</th>
+                <th scope="col">Stages</th>
+                <th scope="col">End</th>
+                <th scope="col" class="number">Memory</th>
+                <th scope="col" class="number">When</th>
+              </tr>
+            </thead>
+            <tbody>{runs?.map((run) => <One key={run.id} run={run} now={now} />)}</tbody>
+          </table>
+        </div>
+      )}
+    </section>
+  );
+}
+
+function One({ run, now }: { run: Run; now: number }) {
+  const total = run.stages.reduce((sum, { ms }) => sum + ms, 0);
+  return (
+    <tr>
+      <th scope="row">
+        <span class="run-name" title={run.name}>
+          {run.name}
+        </span>
+        <span class="place" title={run.pool}>
+          {run.id} · {run.pool}
+        </span>
+      </th>
+      <td>
+        {run.start ? (
+          <span class={`chip path-${run.start.path}`} title={run.start.why ?? undefined}>
+            {run.start.path}
+          </span>
+        ) : (
+          "–"
+        )}
+      </td>
+      <td class="number">{run.stages.length > 0 ? milliseconds(total) : "–"}</td>
+      <td>
+        <Stages run={run} total={total} />
+      </td>
+      <td>
+        <End run={run} />
+      </td>
+      <td class="number">{run.peak_memory_bytes === null ? "–" : bytes(run.peak_memory_bytes)}</td>
+      <td class="number">
+        <time class="small muted" dateTime={run.began_at} title={new Date(run.began_at).toLocaleString()}>
+          {ago(run.began_at, now)}
+        </time>
+      </td>
+    </tr>
+  );
+}
+
+/** A bar of the stages in their order, and their names with their times. */
+function Stages({ run, total }: { run: Run; total: number }) {
+  if (run.stages.length === 0) return <span class="muted">–</span>;
+  let from = 0;
+  return (
+    <div class="stages">
+      <svg class="meter" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">
+        {run.stages.map(({ stage, ms }, index) => {
+          const width = total > 0 ? (ms / total) * 100 : 0;
+          const x = from;
+          from += width;
+          return <rect key={stage} class={`stage-${index % 4}`} x={x} width={width} height="6" />;
+        })}
+      </svg>
+      <span class="small muted">
+        {run.stages.map(({ stage, ms }) => `${word(stage)} ${milliseconds(ms)}`).join(" · ")}
+      </span>
+      {run.start?.why && <span class="small why-cold">{run.start.why}</span>}
+    </div>
+  );
+}
+
+const ENDS: Record<string, string> = {
+  deadline: "out of time",
+  out_of_memory: "out of memory",
+  output_cap: "wrote too much",
+  stopped: "stopped",
+};
+
+function End({ run }: { run: Run }) {
+  if (run.state === "running") return <span class="chip">running</span>;
+  if (run.state === "failed") {
+    return (
+      <span class="ended">
+        <span class="chip bad">failed</span>
+        {run.error && <span class="small muted">{run.error}</span>}
+      </span>
+    );
+  }
+  const { kind, code } = run.exit ?? { kind: "code", code: null };
+  if (kind === "code") return <span class={code === 0 ? "chip good" : "chip bad"}>exit {code ?? "?"}</span>;
+  if (kind === "signal") return <span class="chip bad">signal {code ?? "?"}</span>;
+  return <span class={kind === "stopped" ? "chip" : "chip bad"}>{ENDS[kind] ?? word(kind)}</span>;
+}
