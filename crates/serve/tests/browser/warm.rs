@@ -79,16 +79,17 @@ fn it_fits_every_screen() {
     }
 }
 
-/// Saves the whole page, wide and narrow, where `FORERUN_SCREENSHOTS` names a folder.
+/// Saves what is seen first and the whole page, wide and narrow, where `FORERUN_SCREENSHOTS` names a folder.
 fn photograph(browser: &mut crate::chromium::Chromium, name: &str, dark: bool) {
     let Some(folder) = std::env::var_os("FORERUN_SCREENSHOTS") else { return };
     let scheme = if dark { "dark" } else { "light" };
     for width in [1400, 390] {
         browser.present(width, 1000, dark);
         std::thread::sleep(Duration::from_millis(600));
+        browser.screenshot(&Path::new(&folder).join(format!("{name}-{scheme}-{width}.png")));
         let height = browser.evaluate("document.documentElement.scrollHeight").as_u64().unwrap_or(1_000);
         browser.present(width, height.clamp(700, 3_200) as u32, dark);
         std::thread::sleep(Duration::from_millis(600));
-        browser.screenshot(&Path::new(&folder).join(format!("{name}-{scheme}-{width}.png")));
+        browser.screenshot(&Path::new(&folder).join(format!("{name}-whole-{scheme}-{width}.png")));
     }
 }

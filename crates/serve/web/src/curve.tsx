@@ -73,7 +73,7 @@ function options(width: number, latest: { current: Props }): uPlot.Options {
         time: false,
         distr: 100,
         fwd: Math.sqrt,
-        inv: (root) => root * root,
+        bwd: (root) => root * root,
         range: (_, __, high) => [0, high > 0 ? high * 1.04 : 1],
       },
       y: { range: (_, low) => [Math.max(0, Math.floor(Math.min(low, 99) / 10) * 10), 101] },
