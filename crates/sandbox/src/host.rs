@@ -94,7 +94,8 @@ pub struct Host {
 }
 
 impl Host {
-    /// Finds out what this host can do, and makes the folders for control groups.
+    /// Finds out what this host can do, and makes the folders for control groups. Raises this process's limit of descriptors as far
+    /// as it may: every instance takes four.
     ///
     /// # Errors
     /// [`SandboxError::NotRoot`] or [`SandboxError::Unsupported`].
@@ -109,6 +110,7 @@ impl Host {
             return Err(SandboxError::Unsupported { what: what.into() });
         }
         let trees = Trees::prepare(&settings.cgroup_root)?;
+        raise_descriptor_limit();
         let (births, requests) = mpsc::channel::<Birth>();
         // Templates die with the thread that started them, so that thread must live as long as the host.
         let parent = move || {
@@ -162,7 +164,7 @@ impl Host {
         self.check(key)?;
         let template = self.template_for(key)?;
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let group = self.trees.make(&id.to_string(), &key.limits)?;
+        let group = Arc::new(self.trees.make(&id.to_string(), &key.limits)?);
         let shell = |what| SandboxError::host("make", what);
         let (line, theirs) = wire::pair().map_err(shell("a line to an instance"))?;
         let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(std::io::Error::from);
@@ -366,6 +368,13 @@ impl Drop for Host {
         self.supervisor.stop();
         self.sources.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
+}
+
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Fails never, and if it did, making instances would say that descriptors have run out.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
 /// The number of a process as this process's `/proc` shows it.

@@ -336,12 +336,20 @@ impl Pool {
     /// When the kernel cannot do that for one group.
     pub fn page_out_frozen(&self) -> Result<Bytes, SandboxError> {
         let mut freed = 0;
-        for shelf in self.inner.shelves().by_key.values_mut() {
-            for index in 0..shelf.frozen.len() {
-                let held = held(&shelf.frozen[index]);
-                shelf.counts.idle_byte_seconds += held;
-                shelf.frozen[index].since = Instant::now();
-                freed += shelf.frozen[index].page_out()?.0;
+        let frozen = {
+            let shelves = self.inner.shelves();
+            let frozen = shelves.by_key.values().flat_map(|shelf| &shelf.frozen);
+            frozen.map(|instance| (instance.id, instance.group.clone(), instance.bytes)).collect::<Vec<_>>()
+        };
+        // Paging out takes long: it is done on the groups, while the instances may be claimed.
+        for (id, group, bytes) in frozen {
+            freed += group.page_out(bytes)?;
+            let left = group.memory().unwrap_or(bytes);
+            for shelf in self.inner.shelves().by_key.values_mut() {
+                if let Some(instance) = shelf.frozen.iter_mut().find(|instance| instance.id == id) {
+                    shelf.counts.idle_byte_seconds += held(instance);
+                    (instance.since, instance.bytes) = (Instant::now(), left);
+                }
             }
         }
         Ok(Bytes(freed))

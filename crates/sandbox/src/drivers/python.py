@@ -50,6 +50,7 @@ def programs():
     return made
 
 
+BUFFER, SPACE = memoryview(bytearray(LENGTH_MAX)), socket.CMSG_SPACE(4 * 4)
 FILTER_PROGRAMS = programs()
 TID_ADDRESS = tid_address()
 PIDFD = ctypes.c_int(-1)
@@ -199,17 +200,23 @@ def rehearse():
         message += b"".join(struct.pack("<I", len(entry)) + entry for entry in environment) + struct.pack("<I", 0)
         socket.send_fds(ours, [message], [code])
         os.close(code)
-        message, descriptors, _, _ = socket.recv_fds(theirs, LENGTH_MAX, 4)
+        message, descriptors = receive(theirs)
         for end in (ours, theirs):
             end.close()
-        execute(*run(message, list(descriptors)))
+        execute(*run(message, descriptors))
         os.environ.pop("REHEARSAL", None)
         sys.argv[:], sys.path[:], sys.modules["__main__"] = arguments, path, main
 
 
+def receive(line):
+    # Into memory that is there already: a fresh buffer of this size would be mapped and unmapped for every message.
+    length, control, _, _ = line.recvmsg_into([BUFFER], SPACE)
+    return bytes(BUFFER[:length]), struct.unpack(f"{len(control[0][2]) // 4}i", control[0][2]) if control else ()
+
+
 def wait_for_a_job():
     line = socket.socket(fileno=LINE)
-    message, descriptors, _, _ = socket.recv_fds(line, LENGTH_MAX, 4)
+    message, descriptors = receive(line)
     if message[:1] != bytes([GO]):
         os._exit(0)
     disk, inodes = CHILD_LIMITS
@@ -223,7 +230,7 @@ def wait_for_a_job():
         os.close(descriptor)
     rehearse()
     while True:
-        message, descriptors, _, _ = socket.recv_fds(line, LENGTH_MAX, 4)
+        message, descriptors = receive(line)
         if not message:
             os._exit(0)
         if message[0] == PING:
@@ -328,7 +335,7 @@ def serve():
             reap(exits)
         if control.fileno() not in ready:
             continue
-        message, descriptors, _, _ = socket.recv_fds(control, LENGTH_MAX, 4)
+        message, descriptors = receive(control)
         if not message:
             os._exit(0)
         try:
