@@ -9,6 +9,8 @@ use crate::pool::{Inner, PoolEvent, Shelf, Shelves};
 
 /// After a claim making waits for this long, so that it does not take the CPU from what was claimed.
 const QUIET: Duration = Duration::from_millis(5);
+/// The same when nothing is left of a key: the next claim of it would find nothing.
+const QUIET_WHEN_EMPTY: Duration = Duration::from_millis(1);
 /// The first pause after a failure; it doubles up to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
@@ -55,7 +57,7 @@ pub(crate) fn make_forever(inner: &Inner) {
     }
 }
 
-/// Whether a key that is planned for has nothing at all: then waiting for quiet would only make the next claim wait longer.
+/// Whether a key that is planned for has nothing at all.
 fn anything_empty(shelves: &Shelves) -> bool {
     let empty = |shelf: &Shelf| shelf.target.waiting > 0 && shelf.waiting.is_empty() && shelf.frozen.is_empty();
     shelves.by_key.values().any(empty)
