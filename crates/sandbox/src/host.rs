@@ -17,11 +17,13 @@ use crate::error::SandboxError;
 use crate::handle::Template;
 use crate::image::{HOST, Image};
 use crate::instance::Instance;
+use crate::job::Notify;
 use crate::key::{Dependencies, Key, Limits, Runtime};
 use crate::line::receive_within;
 use crate::run::{ColdReason, Program, Run, Running, Stage, StartPath};
 use crate::stem::given;
 use crate::supervisor::Supervisor;
+use crate::sys;
 use crate::template::{self, IDS, Plan, Zygote};
 use crate::wire::{self, Writer, tag};
 
@@ -310,10 +312,21 @@ impl Host {
     /// As [`Run::check`]; [`SandboxError::Instance`] when the instance has ended meanwhile.
     pub fn start_in(
         &self,
+        instance: Instance,
+        run: &Run,
+        start: StartPath,
+        stages: Vec<(Stage, Duration)>,
+    ) -> Result<Running, SandboxError> {
+        self.start_telling(instance, run, start, stages, None)
+    }
+
+    pub(crate) fn start_telling(
+        &self,
         mut instance: Instance,
         run: &Run,
         start: StartPath,
         mut stages: Vec<(Stage, Duration)>,
+        notify: Option<Notify>,
     ) -> Result<Running, SandboxError> {
         run.check()?;
         if instance.frozen {
@@ -321,7 +334,7 @@ impl Host {
             instance.thaw()?;
             stages.push((Stage::Thaw, began.elapsed()));
         }
-        self.supervisor.start_in(instance, run, start, stages)
+        self.supervisor.start_in(instance, run, start, stages, notify)
     }
 
     /// Makes an instance for this one job, and starts it there.
@@ -329,10 +342,32 @@ impl Host {
     /// # Errors
     /// As [`Host::make`] and [`Host::start_in`].
     pub fn run_cold(&self, key: &Key, run: &Run, why: ColdReason) -> Result<Running, SandboxError> {
+        self.run_cold_telling(&Arc::new(key.clone()), run, why, None)
+    }
+
+    pub(crate) fn run_cold_telling(
+        &self,
+        key: &Arc<Key>,
+        run: &Run,
+        why: ColdReason,
+        notify: Option<Notify>,
+    ) -> Result<Running, SandboxError> {
         self.check_run(key, run)?;
         let began = Instant::now();
-        let instance = self.make(&Arc::new(key.clone()))?;
-        self.start_in(instance, run, StartPath::Cold { why }, vec![(Stage::Make, began.elapsed())])
+        let instance = self.make(key)?;
+        self.start_telling(instance, run, StartPath::Cold { why }, vec![(Stage::Make, began.elapsed())], notify)
+    }
+
+    /// What this host lacks that would make sandboxes better, though they work without it.
+    pub fn degraded(&self) -> Vec<&'static str> {
+        let mut missing = Vec::new();
+        if !sys::has_landlock() {
+            missing.push("no Landlock: paths are protected by mounts alone; add landlock to the kernel's lsm= list");
+        }
+        if !self.trees.has_unified() {
+            missing.push("no control groups version 2: CPU time of jobs is not measured, and freezing uses version 1");
+        }
+        missing
     }
 
     /// Refuses a job that could never run under this key, before an instance is spent on it.

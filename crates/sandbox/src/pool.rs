@@ -11,9 +11,10 @@ use model::Bytes;
 use crate::error::SandboxError;
 use crate::host::Host;
 use crate::instance::Instance;
+use crate::job::Notify;
 use crate::key::Key;
 use crate::refill;
-use crate::run::{ColdReason, Run, Running, Stage, StartPath};
+use crate::run::{ColdReason, Finished, Run, Running, Stage, StartPath};
 
 /// How many instances of a key are to be kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,10 +44,12 @@ pub enum PoolEvent {
         /// In which way.
         start: StartPath,
     },
-    /// A job was started; its own events tell how it ends.
-    Started {
+    /// A job ended.
+    Finished {
         /// Of which key.
         key: Arc<Key>,
+        /// How.
+        finished: Finished,
     },
     /// An instance was given up.
     Evicted {
@@ -271,26 +274,27 @@ impl Pool {
     pub fn run(&self, key: &Key, run: &Run) -> Result<Running, SandboxError> {
         let began = Instant::now();
         self.inner.host.check_run(key, run)?;
+        let notify = |key: Arc<Key>| {
+            let inner = self.inner.clone();
+            Some(Notify(Box::new(move |finished| inner.tell(PoolEvent::Finished { key, finished: finished.clone() }))))
+        };
         loop {
             match self.claim(key) {
                 Ok(Claimed { instance, start }) => {
                     let owned = instance.key.clone();
-                    match self.inner.host.start_in(instance, run, start, vec![(Stage::Claim, began.elapsed())]) {
-                        Ok(running) => {
-                            self.inner.tell(PoolEvent::Started { key: owned });
-                            return Ok(running);
-                        }
+                    let stages = vec![(Stage::Claim, began.elapsed())];
+                    match self.inner.host.start_telling(instance, run, start, stages, notify(owned.clone())) {
                         // It ended between the claim and the delivery: the next one, until there is none.
                         Err(error @ SandboxError::Instance { .. }) => {
                             self.inner.tell(PoolEvent::Failed { key: owned, error })
                         }
-                        Err(error) => return Err(error),
+                        done => return done,
                     }
                 }
                 Err(why) => {
                     let key = Arc::new(key.clone());
                     self.inner.tell(PoolEvent::Claimed { key: key.clone(), start: StartPath::Cold { why } });
-                    return self.inner.host.run_cold(&key, run, why);
+                    return self.inner.host.run_cold_telling(&key, run, why, notify(key.clone()));
                 }
             }
         }

@@ -66,6 +66,20 @@ fn nix_write(code: &Sealed) -> std::io::Error {
     std::io::Write::write(&mut &file, b"x").unwrap_err()
 }
 
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn a_static_binary_needs_nothing_of_the_image() {
+    let Some(host) = host() else { return };
+    // A header, one segment, and exit_group(42).
+    let mut elf = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
+    let words =
+        [0x003e_0002_u32, 1, 0x40_0078, 0, 64, 0, 0, 0, 0, 0x0038_0040, 1, 0, 1, 5, 0, 0, 0x40_0000, 0, 0x40_0000, 0];
+    words.iter().chain(&[0x84, 0, 0x84, 0, 0x1000, 0]).for_each(|word| elf.extend(word.to_le_bytes()));
+    elf.extend([0xbf, 42, 0, 0, 0, 0xb8, 231, 0, 0, 0, 0x0f, 0x05]);
+    let program = Program::Sealed(Sealed::new("static", &elf).unwrap());
+    assert_eq!(finish(&host, &Key::new("tests", Runtime::Exec), &Run::new(program)).finished.exit, Exit::Code(42));
+}
+
 #[test]
 fn signals_and_failures_to_start_are_told_apart() {
     let Some(host) = host() else { return };

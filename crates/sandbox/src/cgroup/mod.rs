@@ -109,6 +109,11 @@ impl Trees {
         Ok(group)
     }
 
+    /// Whether there is a v2 tree.
+    pub(crate) fn has_unified(&self) -> bool {
+        self.unified.is_some()
+    }
+
     fn places(&self) -> Places {
         Places { memory: self.memory, freezer: self.freezer, unified: self.unified }
     }
