@@ -5,21 +5,16 @@
 //! The job's first act is to read the monotonic clock, which it then writes out. The time of handing in is read before the code is
 //! sealed, or before the peer's process is spawned. Settings, as NAME=VALUE: `samples`, `burst`, `long`.
 
-#[path = "../../../../benches/src/arguments.rs"]
-mod arguments;
 mod held;
 mod peers;
 mod pools;
 mod program;
-#[path = "../../../../benches/src/report.rs"]
-mod report;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-pub use arguments::{Arguments, ArgumentsError};
-pub use report::{Asked, Report};
-
+use anyhow::{Context, Result};
+use benches::{Arguments, Asked, Report};
 use peers::Peers;
 use pools::Pools;
 use program::Language;
@@ -43,15 +38,13 @@ fn main() -> ExitCode {
     };
     let mut report = Report::new("start");
     if let Err(error) = measure(&arguments, &mut report) {
-        eprintln!("the bench failed: {error}");
-        report.not_measured("start-bench", Asked::Exactly(0.0), "failures", &error.to_string());
+        eprintln!("the bench failed: {error:#}");
+        report.not_measured("start-bench", Asked::Exactly(0.0), "failures", &format!("{error:#}"));
     }
     report.finish(&arguments)
 }
 
-type Anything = Box<dyn std::error::Error>;
-
-fn measure(arguments: &Arguments, report: &mut Report) -> Result<(), Anything> {
+fn measure(arguments: &Arguments, report: &mut Report) -> Result<()> {
     let quick = arguments.quick;
     let samples: usize = arguments.setting("samples", if quick { 20 } else { 250 })?;
     let burst: usize = arguments.setting("burst", if quick { 100 } else { 1_500 })?;
@@ -80,7 +73,7 @@ fn measure(arguments: &Arguments, report: &mut Report) -> Result<(), Anything> {
 }
 
 /// Every way once per round, beginning with another one each time.
-fn latencies(count: usize, peers: &Peers, pools: &Pools, report: &mut Report) -> Result<(), Anything> {
+fn latencies(count: usize, peers: &Peers, pools: &Pools, report: &mut Report) -> Result<()> {
     let mut samples = Samples::new();
     let ways: Vec<_> = peers.ways().into_iter().chain(pools.ways()).collect();
     for round in 0..count + 3 {
@@ -104,15 +97,15 @@ fn latencies(count: usize, peers: &Peers, pools: &Pools, report: &mut Report) ->
     }
     let of =
         |language, way| samples.get(&(language, way)).map(|list: &Vec<f64>| (percentile(list, 0.5), percentile(list, 0.99)));
-    let ours = |language| of(language, "forerun").ok_or("nothing was measured");
+    let ours = |language| of(language, "forerun").context("nothing was measured");
     // The faster of the two container runtimes is the one to beat.
     let runtime = |language| {
         let both = ["crun", "runc"].into_iter().filter_map(|way| of(language, way));
         both.min_by(|a, b| a.0.total_cmp(&b.0))
     };
     let python = ours(Language::Python)?;
-    let in_image = of(Language::Binary, "forerun, in the image").ok_or("nothing was measured")?;
-    let plain = |language| of(language, "fork+exec").ok_or("nothing was measured");
+    let in_image = of(Language::Binary, "forerun, in the image").context("nothing was measured")?;
+    let plain = |language| of(language, "fork+exec").context("nothing was measured");
     // As with fork+exec the program is a file; the other one is sent along, and sealed within the time.
     report.promise("start-exec", Asked::AtMost(1.3), in_image.0 / plain(Language::Binary)?.0, "times fork+exec");
     let sealed = ours(Language::Binary)?;
