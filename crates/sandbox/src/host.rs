@@ -358,6 +358,32 @@ impl Host {
         self.start_telling(instance, run, StartPath::Cold { why }, vec![(Stage::Make, began.elapsed())], notify)
     }
 
+    /// The templates that live, by the key they were made for, and what each holds in memory.
+    pub fn templates(&self) -> Vec<(String, Bytes)> {
+        let places = self.sources.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect::<Vec<_>>();
+        // One that is being made is not there yet.
+        let made = places.iter().filter_map(|place| place.try_lock().ok()?.clone());
+        made.map(|template| (template.name.clone(), Bytes(template.group.memory().unwrap_or(0)))).collect()
+    }
+
+    /// Ends the templates that have no instance; returns how many. The next instance of their keys makes them anew.
+    pub fn retire_unused(&self) -> usize {
+        let mut retired = Vec::new();
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, place| {
+            let Some(made) = Arc::get_mut(place).map(|made| made.get_mut().unwrap_or_else(PoisonError::into_inner)) else {
+                // Somebody is using it right now.
+                return true;
+            };
+            let unused = made.as_ref().is_none_or(|template| Arc::strong_count(template) == 1);
+            if unused {
+                retired.extend(made.take());
+            }
+            !unused
+        });
+        // Ending them takes milliseconds: not under the lock.
+        retired.len()
+    }
+
     /// What this host lacks that would make sandboxes better, though they work without it.
     pub fn degraded(&self) -> Vec<&'static str> {
         let mut missing = Vec::new();

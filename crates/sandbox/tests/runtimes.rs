@@ -205,3 +205,39 @@ fn frozen_instances_give_memory_back_as_far_as_the_kernel_can() {
     instance.thaw().unwrap();
     eventually("an answer", || instance.ping(Duration::from_millis(200)).is_ok());
 }
+
+#[test]
+fn a_zygote_has_no_more_power_than_making_children_takes() {
+    let Some(host) = host() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let tries = "import ctypes, os, socket\nlibc = ctypes.CDLL(None, use_errno=True)\nfound = []\n\
+                 for number in 321, 298, 323, 272, 308, 101, 175, 155:\n\
+                 \x20 found.append(libc.syscall(number, 0, 0, 0, 0, 0) < 0 and ctypes.get_errno() == 1)\n\
+                 try: socket.socket(16, 3, 12)\nexcept OSError as e: found.append(e.errno == 1)\n\
+                 found.append([n for n in os.listdir('/proc') if n.isdigit()] == ['1'])\n\
+                 found.append(not os.path.exists('/etc/shadow'))\n\
+                 try: open('/usr/x', 'w')\nexcept OSError as e: found.append(e.errno == 30)\n";
+    std::fs::write(folder.path().join("prying.py"), tries).unwrap();
+    let dependencies = Dependencies { imports: vec!["prying".into()], folders: vec![folder.path().into()] };
+    let key = Key { dependencies, ..Key::new("tests", Runtime::Python) };
+    let output = finish(&host, &key, &Run::new(sealed("s.py", "import prying\nprint(prying.found)")));
+    assert_eq!(text(&output.stdout), format!("[{}]\n", ["True"; 12].join(", ")), "{output:?}");
+}
+
+#[test]
+fn tenants_share_no_template_and_unused_ones_can_be_retired() {
+    let Some(host) = host() else { return };
+    let parent = |pid: u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        stat.rsplit_once(')').unwrap().1.split_whitespace().nth(1).unwrap().to_owned()
+    };
+    let keys = ["one", "two"].map(|tenant| Arc::new(Key::new(tenant, Runtime::Python)));
+    let instances = keys.each_ref().map(|key| host.make(key).unwrap());
+    assert_ne!(parent(instances[0].pid()), parent(instances[1].pid()));
+    assert_eq!(host.templates().len(), 2);
+    assert!(host.templates().iter().all(|(_, memory)| *memory > Bytes(0)), "{:?}", host.templates());
+    assert_eq!(host.retire_unused(), 0);
+    drop(instances);
+    assert_eq!((host.retire_unused(), host.templates().len()), (2, 0));
+    assert!(host.make(&keys[0]).is_ok());
+}
