@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::instance::Instance;
 use crate::key::Key;
-use crate::pool::{Inner, PoolEvent, Shelf, Shelves};
+use crate::pool::{Inner, PoolEvent};
+use crate::shelf::{Shelf, Shelves};
 
 /// After a claim making waits for this long, so that it does not take the CPU from what was claimed.
 const QUIET: Duration = Duration::from_millis(5);

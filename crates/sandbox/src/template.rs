@@ -159,7 +159,9 @@ fn become_template(plan: &Received, lines: &Lines) -> io::Result<()> {
             Writer::new(tag::GO).send(&ours, &[])?;
             // Only the inner process may hold the lines, so that its end is seen.
             sys::close_from(0, &[])?;
-            sys::wait_for(pid as libc::pid_t).map(drop)
+            sys::wait_for(pid as libc::pid_t)?;
+            // Not by returning, which would close what is closed already.
+            std::process::exit(0)
         }
     }
 }
