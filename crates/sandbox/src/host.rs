@@ -271,8 +271,12 @@ impl Host {
     /// What this host lacks that would make sandboxes better, though they work without it.
     pub fn degraded(&self) -> Vec<&'static str> {
         let mut missing = Vec::new();
-        if !sys::has_landlock() {
-            missing.push("no Landlock: paths are protected by mounts alone; add landlock to the kernel's lsm= list");
+        match sys::landlock_version() {
+            ..=0 => missing.push("no Landlock: paths are protected by mounts alone; add landlock to the kernel's lsm= list"),
+            1..=3 => {
+                missing.push("an old Landlock: it protects paths, not TCP, which the network namespace does; use Linux 6.7")
+            }
+            _ => {}
         }
         if !self.trees.has_unified() {
             missing.push("no control groups version 2: CPU time of jobs is not measured, and freezing uses version 1");
