@@ -171,23 +171,7 @@ with open("/dev/null", "w") as null:
 """
 
 
-def text_ranges():
-    # Where programs and libraries are mapped: a fork leaves these pages to be found again one by one.
-    ranges = []
-    with open("/proc/self/maps") as maps:
-        for line in maps:
-            place, rights, _, _, inode = line.split()[:5]
-            if inode != "0" and "w" not in rights:
-                start, end = (int(part, 16) for part in place.split("-"))
-                if end - start <= 16 << 20:
-                    ranges.append((ctypes.c_ulong(start), ctypes.c_ulong(end - start)))
-    return ranges
-
-
 def rehearse():
-    for start, length in TEXT:
-        # Before Linux 5.14 there is no such advice, and nothing is lost.
-        libc.madvise(start, length, 22)
     # What every job touches is written to once ahead: the pages that a fork shares are then copied while nobody waits.
     arguments, main, path = sys.argv[:], sys.modules["__main__"], sys.path[:]
     # A second round also touches what the first one freed.
@@ -389,8 +373,6 @@ def prepare():
         # A child's exceptions are printed without loading anything more.
         doing = "rehearse"
         __import__("traceback")
-        global TEXT
-        TEXT = text_ranges()
         rehearse()
     except BaseException as error:
         text = f"failed to {doing}: {type(error).__name__}: {error}".encode()
