@@ -258,8 +258,10 @@ impl Engine {
             }
             // Somebody else set it. Where forerun had set it, or may act, it is theirs from now on; where forerun only advised,
             // they may have followed: the next advice starts from what is. The first reading is nobody's.
+            // Nobody else can turn a pool's: there a difference is what was given up for want of memory.
             if let (Some(held), Some(read)) = (knob.holds, read)
                 && !near(held, read)
+                && !matches!(read, Setting::Instances(_))
             {
                 knob.held_elsewhere |= acting || knob.ours;
                 knob.ours = false;

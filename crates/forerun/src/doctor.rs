@@ -39,6 +39,7 @@ pub fn doctor(common: &Common) -> Outcome {
         remedy: capability.remedy,
     }));
     found.extend(acting());
+    found.extend(sandboxes());
     output(common.json, &found, || text(&found))
 }
 
@@ -102,6 +103,31 @@ fn acting() -> Vec<Finding> {
         }
         Err(error) => vec![finding("act", false, error.to_string(), "without control groups, forerun can only observe")],
     }
+}
+
+/// Makes a real instance of every runtime.
+fn sandboxes() -> Vec<Finding> {
+    const REMEDY: &str = "run as root, on a kernel with user namespaces and seccomp; without sandboxes nothing else is lost";
+    let host = match sandbox::Host::start(sandbox::Settings::default()) {
+        Ok(host) => host,
+        Err(error) => return vec![finding("sandboxes", false, error.to_string(), REMEDY)],
+    };
+    let runtimes = [sandbox::Runtime::Exec, sandbox::Runtime::Shell, sandbox::Runtime::Python, sandbox::Runtime::Node];
+    let found = runtimes.map(|runtime| {
+        let name = format!("sandbox {runtime}");
+        match host.make(&std::sync::Arc::new(sandbox::Key::new("doctor", runtime))) {
+            Ok(instance) => {
+                let detail = format!("an instance was ready in {:.1} ms", instance.took().as_secs_f64() * 1e3);
+                host.discard(instance);
+                finding(&name, true, detail, "")
+            }
+            Err(error @ sandbox::SandboxError::RuntimeAbsent { .. }) => {
+                finding(&name, false, error.to_string(), "install the runtime, then its code can be run")
+            }
+            Err(error) => finding(&name, false, error.to_string(), REMEDY),
+        }
+    });
+    found.to_vec()
 }
 
 fn text(found: &[Finding]) -> String {

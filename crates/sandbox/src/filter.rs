@@ -10,6 +10,9 @@ use seccompiler::{
 /// A filter as the kernel takes it, and why it could not be made.
 type Compiled = Result<BpfProgram, String>;
 
+/// The families of sockets that anybody may open.
+const FAMILIES: [libc::c_int; 3] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6];
+
 /// Flags of `clone(2)` that make namespaces.
 const NAMESPACE_FLAGS: u64 = crate::sys::NAMESPACES | 0x80;
 
@@ -22,6 +25,30 @@ macro_rules! calls {
 pub(crate) fn programs() -> Result<[BpfProgram; 2], String> {
     Ok([absent()?, allowed()?])
 }
+
+/// The filter of a template that imports others' code: it has the power to make namespaces and mounts for its instances, and nothing
+/// beyond. Instances inherit it.
+pub(crate) fn of_zygote() -> Compiled {
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = NOT_FOR_ZYGOTES.iter().map(|&call| (call, Vec::new())).collect();
+    let mut others = Vec::new();
+    for family in FAMILIES.into_iter().chain([libc::AF_NETLINK]) {
+        others.push(condition(0, SeccompCmpOp::Ne, family as u64)?);
+    }
+    // Other netlink sockets lead to the firewall, among others.
+    let not_route = [condition(0, SeccompCmpOp::Eq, libc::AF_NETLINK as u64)?, condition(2, SeccompCmpOp::Ne, 0)?];
+    rules.insert(libc::SYS_socket, vec![rule(&others)?, rule(&not_route)?]);
+    compile(rules, SeccompAction::Allow, SeccompAction::Errno(libc::EPERM as u32))
+}
+
+/// What making instances does not need, of that which is only refused to those without capabilities.
+#[rustfmt::skip]
+const NOT_FOR_ZYGOTES: &[i64] = &calls![
+    SYS_bpf SYS_perf_event_open SYS_userfaultfd SYS_keyctl SYS_add_key SYS_request_key SYS_io_uring_setup SYS_io_uring_enter
+    SYS_io_uring_register SYS_ptrace SYS_process_vm_readv SYS_process_vm_writev SYS_kcmp SYS_init_module SYS_finit_module
+    SYS_delete_module SYS_kexec_load SYS_kexec_file_load SYS_open_by_handle_at SYS_name_to_handle_at SYS_unshare SYS_setns
+    SYS_quotactl SYS_swapon SYS_swapoff SYS_reboot SYS_acct SYS_syslog SYS_chroot SYS_pivot_root SYS_fsopen SYS_fsconfig
+    SYS_fspick SYS_fanotify_init SYS_pidfd_getfd SYS_clock_settime SYS_settimeofday SYS_adjtimex SYS_clock_adjtime
+];
 
 /// Calls that programs expect to be absent on older kernels, and do without.
 const ABSENT: &[i64] = &calls![SYS_clone3 SYS_io_uring_setup SYS_io_uring_enter SYS_io_uring_register];
@@ -40,9 +67,8 @@ fn allowed() -> Compiled {
     // A job that unset its death signal would outlive the daemon.
     let keeps_death_signal = [condition(0, SeccompCmpOp::Ne, libc::PR_SET_PDEATHSIG as u64)?];
     rules.insert(libc::SYS_prctl, vec![rule(&keeps_death_signal)?]);
-    let families = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6];
     let mut sockets = Vec::new();
-    for family in families {
+    for family in FAMILIES {
         sockets.push(rule(&[condition(0, SeccompCmpOp::Eq, family as u64)?])?);
     }
     // Route sockets tell the resolver that there is no network.

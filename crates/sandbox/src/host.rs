@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,15 +14,15 @@ use model::{Bytes, MilliCores};
 use crate::cgroup::Trees;
 use crate::confine::Inside;
 use crate::error::SandboxError;
-use crate::handle::Template;
 use crate::image::{HOST, Image};
 use crate::instance::Instance;
-use crate::key::{Dependencies, Key, Limits, Runtime};
-use crate::line::receive_within;
+use crate::job::Notify;
+use crate::key::{Key, Limits, Runtime};
 use crate::run::{ColdReason, Program, Run, Running, Stage, StartPath};
+use crate::sources::{Place, Source};
 use crate::stem::given;
 use crate::supervisor::Supervisor;
-use crate::template::{self, IDS, Plan, Zygote};
+use crate::sys;
 use crate::wire::{self, Writer, tag};
 
 /// The program that templates run as.
@@ -66,35 +66,25 @@ impl Default for Settings {
     }
 }
 
-/// Where one tenant's instances of an image and runtime come from.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Source {
-    tenant: String,
-    image: String,
-    zygote: Option<(Runtime, Dependencies)>,
-    folders: Vec<PathBuf>,
-}
-
-/// A template, or the right to make it.
-type Place = Arc<Mutex<Option<Arc<Template>>>>;
 /// A request to start a process on the thread that never ends before the host.
-type Birth = (Command, mpsc::Sender<std::io::Result<std::process::Child>>);
+pub(crate) type Birth = (Command, mpsc::Sender<std::io::Result<std::process::Child>>);
 
 /// Makes instances and starts jobs in them.
 #[derive(Debug)]
 pub struct Host {
-    settings: Settings,
-    sources: Mutex<HashMap<Source, Place>>,
-    births: mpsc::Sender<Birth>,
-    supervisor: Supervisor,
-    next_id: AtomicU64,
-    next_range: AtomicU32,
+    pub(crate) settings: Settings,
+    pub(crate) sources: Mutex<HashMap<Source, Place>>,
+    pub(crate) births: mpsc::Sender<Birth>,
+    pub(crate) supervisor: Supervisor,
+    pub(crate) next_id: AtomicU64,
+    pub(crate) next_range: AtomicU32,
     /// Removed last, when all groups within are gone.
-    trees: Trees,
+    pub(crate) trees: Trees,
 }
 
 impl Host {
-    /// Finds out what this host can do, and makes the folders for control groups.
+    /// Finds out what this host can do, and makes the folders for control groups. Raises this process's limit of descriptors as far
+    /// as it may: every instance takes four.
     ///
     /// # Errors
     /// [`SandboxError::NotRoot`] or [`SandboxError::Unsupported`].
@@ -109,6 +99,7 @@ impl Host {
             return Err(SandboxError::Unsupported { what: what.into() });
         }
         let trees = Trees::prepare(&settings.cgroup_root)?;
+        raise_descriptor_limit();
         let (births, requests) = mpsc::channel::<Birth>();
         // Templates die with the thread that started them, so that thread must live as long as the host.
         let parent = move || {
@@ -146,7 +137,7 @@ impl Host {
         Ok(())
     }
 
-    fn image(&self, name: &str) -> Result<&Image, SandboxError> {
+    pub(crate) fn image(&self, name: &str) -> Result<&Image, SandboxError> {
         self.settings.images.get(name).ok_or_else(|| SandboxError::UnknownImage {
             name: name.into(),
             known: self.settings.images.keys().cloned().collect::<Vec<_>>().join(", "),
@@ -162,7 +153,7 @@ impl Host {
         self.check(key)?;
         let template = self.template_for(key)?;
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let group = self.trees.make(&id.to_string(), &key.limits)?;
+        let group = Arc::new(self.trees.make(&id.to_string(), &key.limits)?);
         let shell = |what| SandboxError::host("make", what);
         let (line, theirs) = wire::pair().map_err(shell("a line to an instance"))?;
         let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(std::io::Error::from);
@@ -225,93 +216,27 @@ impl Host {
         Ok(())
     }
 
-    fn template_for(&self, key: &Key) -> Result<Arc<Template>, SandboxError> {
-        let forks = key.runtime == Runtime::Python;
-        let source = Source {
-            tenant: key.tenant.clone(),
-            image: key.image.clone(),
-            zygote: forks.then(|| (key.runtime, key.dependencies.clone())),
-            folders: key.dependencies.folders.clone(),
-        };
-        let place = self.sources.lock().unwrap_or_else(PoisonError::into_inner).entry(source.clone()).or_default().clone();
-        // Others who want the same template wait here until it is made.
-        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(template) = &*place
-            && template.is_alive()
-        {
-            return Ok(template.clone());
-        }
-        let made = Arc::new(self.make_template(&source, key)?);
-        self.supervisor.watch_template(&made)?;
-        *place = Some(made.clone());
-        Ok(made)
-    }
-
-    fn make_template(&self, source: &Source, key: &Key) -> Result<Template, SandboxError> {
-        let failed = |why: String| SandboxError::Template { key: key.to_string(), why };
-        let number = self.next_range.fetch_add(1, Ordering::Relaxed);
-        let id_first = IDS.checked_mul(number).and_then(|offset| offset.checked_add(self.settings.id_first));
-        let id_first = id_first.filter(|&first| first < u32::MAX - IDS);
-        let plan = Plan {
-            id_first: id_first.ok_or_else(|| failed("user ids have run out: restart the daemon".into()))?,
-            image: self.image(&source.image)?.clone(),
-            folders: source.folders.clone(),
-            zygote: source.zygote.as_ref().map(|(runtime, dependencies)| Zygote {
-                program: runtime.program().unwrap_or_default().into(),
-                driver: include_str!("drivers/python.py"),
-                imports: dependencies.imports.clone(),
-            }),
-        };
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let group = self.trees.make(&format!("template-{id}"), &self.settings.template_limits)?;
-        let line = || wire::pair().map_err(SandboxError::host("make", "a line to a template"));
-        let ((ours, standard), (control, control_theirs), (exits, exits_theirs)) = (line()?, line()?, line()?);
-        let mut command = match &self.settings.template {
-            TemplateProgram::Own => Command::new("/proc/self/exe"),
-            TemplateProgram::Path(path) => Command::new(path),
-        };
-        command.arg(template::ARGUMENT).env_clear();
-        command.stdin(Stdio::from(standard)).stdout(Stdio::null()).stderr(Stdio::null());
-        let program = PathBuf::from(command.get_program());
-        let (answer, born) = mpsc::channel();
-        self.births.send((command, answer)).map_err(|_| SandboxError::Closed)?;
-        let child = born.recv().map_err(|_| SandboxError::Closed)?.map_err(SandboxError::host("execute", program))?;
-        let made = Template {
-            id,
-            name: key.to_string(),
-            control: Mutex::new(control),
-            exits,
-            child: Mutex::new(child),
-            slots: Mutex::new(Template::all_slots()),
-            reports_exits: source.zygote.is_some(),
-            group,
-        };
-        let pid = made.child.lock().unwrap_or_else(PoisonError::into_inner).id();
-        made.group.attach(pid)?;
-        let told = plan.written().send(&ours, &[control_theirs.as_fd(), exits_theirs.as_fd()]);
-        told.map_err(|error| failed(format!("it does not take its plan: {error}")))?;
-        drop((control_theirs, exits_theirs));
-        // Imports may take long; nothing of an instance's way depends on it.
-        let within = self.settings.ready_within * 6;
-        let answer = receive_within(&made.control.lock().unwrap_or_else(PoisonError::into_inner), within);
-        let answer = answer.map_err(|error| failed(format!("it ended before it was ready: {error}")))?;
-        let mut answer = answer.ok_or_else(|| failed(format!("it was not ready within {within:?}")))?;
-        match answer.tag() {
-            tag::READY => Ok(made),
-            _ => Err(failed(answer.text().unwrap_or_default())),
-        }
-    }
-
     /// Starts a job in an instance, which is destroyed when the job has ended. `stages` are those that lie behind.
     ///
     /// # Errors
     /// As [`Run::check`]; [`SandboxError::Instance`] when the instance has ended meanwhile.
     pub fn start_in(
         &self,
+        instance: Instance,
+        run: &Run,
+        start: StartPath,
+        stages: Vec<(Stage, Duration)>,
+    ) -> Result<Running, SandboxError> {
+        self.start_telling(instance, run, start, stages, None)
+    }
+
+    pub(crate) fn start_telling(
+        &self,
         mut instance: Instance,
         run: &Run,
         start: StartPath,
         mut stages: Vec<(Stage, Duration)>,
+        notify: Option<Notify>,
     ) -> Result<Running, SandboxError> {
         run.check()?;
         if instance.frozen {
@@ -319,7 +244,7 @@ impl Host {
             instance.thaw()?;
             stages.push((Stage::Thaw, began.elapsed()));
         }
-        self.supervisor.start_in(instance, run, start, stages)
+        self.supervisor.start_in(instance, run, start, stages, notify)
     }
 
     /// Makes an instance for this one job, and starts it there.
@@ -327,10 +252,36 @@ impl Host {
     /// # Errors
     /// As [`Host::make`] and [`Host::start_in`].
     pub fn run_cold(&self, key: &Key, run: &Run, why: ColdReason) -> Result<Running, SandboxError> {
+        self.run_cold_telling(&Arc::new(key.clone()), run, why, None)
+    }
+
+    pub(crate) fn run_cold_telling(
+        &self,
+        key: &Arc<Key>,
+        run: &Run,
+        why: ColdReason,
+        notify: Option<Notify>,
+    ) -> Result<Running, SandboxError> {
         self.check_run(key, run)?;
         let began = Instant::now();
-        let instance = self.make(&Arc::new(key.clone()))?;
-        self.start_in(instance, run, StartPath::Cold { why }, vec![(Stage::Make, began.elapsed())])
+        let instance = self.make(key)?;
+        self.start_telling(instance, run, StartPath::Cold { why }, vec![(Stage::Make, began.elapsed())], notify)
+    }
+
+    /// What this host lacks that would make sandboxes better, though they work without it.
+    pub fn degraded(&self) -> Vec<&'static str> {
+        let mut missing = Vec::new();
+        match sys::landlock_version() {
+            ..=0 => missing.push("no Landlock: paths are protected by mounts alone; add landlock to the kernel's lsm= list"),
+            1..=3 => {
+                missing.push("an old Landlock: it protects paths, not TCP, which the network namespace does; use Linux 6.7")
+            }
+            _ => {}
+        }
+        if !self.trees.has_unified() {
+            missing.push("no control groups version 2: CPU time of jobs is not measured, and freezing uses version 1");
+        }
+        missing
     }
 
     /// Refuses a job that could never run under this key, before an instance is spent on it.
@@ -366,6 +317,13 @@ impl Drop for Host {
         self.supervisor.stop();
         self.sources.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
+}
+
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Fails never, and if it did, making instances would say that descriptors have run out.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
 /// The number of a process as this process's `/proc` shows it.

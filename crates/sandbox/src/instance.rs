@@ -27,7 +27,7 @@ pub struct Instance {
     pub(crate) pidfd: OwnedFd,
     pub(crate) out: OwnedFd,
     pub(crate) err: OwnedFd,
-    pub(crate) group: Group,
+    pub(crate) group: Arc<Group>,
     pub(crate) template: Arc<Template>,
     pub(crate) slot: u16,
     /// Its first process as the host and as the template number it.

@@ -32,9 +32,19 @@ impl Source {
     }
 }
 
+/// Who else wants to know how a job ended. Called on the watching thread.
+pub(crate) struct Notify(pub(crate) Box<dyn FnOnce(&Finished) + Send>);
+
+impl std::fmt::Debug for Notify {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Notify")
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Job {
     instance: Instance,
+    notify: Option<Notify>,
     events: Sender<Event>,
     start: StartPath,
     stages: Vec<(Stage, Duration)>,
@@ -60,6 +70,7 @@ impl Job {
         events: Sender<Event>,
         start: StartPath,
         stages: Vec<(Stage, Duration)>,
+        notify: Option<Notify>,
     ) -> Job {
         let began = Instant::now();
         let program = match &run.program {
@@ -68,6 +79,7 @@ impl Job {
         };
         Job {
             instance,
+            notify,
             events,
             start,
             stages,
@@ -221,6 +233,9 @@ impl Job {
         self.stages.push((Stage::Collect, ended.elapsed()));
         let (stages, start) = (std::mem::take(&mut self.stages), self.start);
         let finished = Finished { exit, stages, start, peak_memory: peak.map(Bytes), cpu_time };
+        if let Some(Notify(notify)) = self.notify.take() {
+            notify(&finished);
+        }
         let _ = self.events.send(Event::Finished(finished));
         self.instance
     }

@@ -1,7 +1,6 @@
 //! The pool: instances that were made ahead, by key. Handing one out is taking it from a list; making and destroying them happens on
 //! other threads. How many there should be is decided elsewhere.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -11,18 +10,11 @@ use model::Bytes;
 use crate::error::SandboxError;
 use crate::host::Host;
 use crate::instance::Instance;
+use crate::job::Notify;
 use crate::key::Key;
 use crate::refill;
-use crate::run::{ColdReason, Run, Running, Stage, StartPath};
-
-/// How many instances of a key are to be kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Target {
-    /// Ready, waiting.
-    pub waiting: usize,
-    /// Ready, but standing still.
-    pub frozen: usize,
-}
+use crate::run::{ColdReason, Finished, Run, Running, Stage, StartPath};
+use crate::shelf::{Counts, Shelf, Shelves, Target, held};
 
 /// What happened in a pool.
 #[derive(Debug)]
@@ -43,10 +35,12 @@ pub enum PoolEvent {
         /// In which way.
         start: StartPath,
     },
-    /// A job was started; its own events tell how it ends.
-    Started {
+    /// A job ended.
+    Finished {
         /// Of which key.
         key: Arc<Key>,
+        /// How.
+        finished: Finished,
     },
     /// An instance was given up.
     Evicted {
@@ -64,31 +58,6 @@ pub enum PoolEvent {
     },
 }
 
-/// What a pool counted for one key since it was made.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Counts {
-    /// Claims that found an instance waiting.
-    pub hits_warm: u64,
-    /// Claims that found a frozen one.
-    pub hits_thawed: u64,
-    /// Claims that found none.
-    pub misses: u64,
-    /// Instances that were made ahead.
-    pub made: u64,
-    /// Instances that could not be made.
-    pub failed: u64,
-    /// Instances that were given up.
-    pub evicted: u64,
-    /// Memory held by idle instances times how long, in byte seconds.
-    pub idle_byte_seconds: f64,
-    /// Instances that wait now.
-    pub waiting: usize,
-    /// Instances that stand still now.
-    pub frozen: usize,
-    /// What both hold now.
-    pub idle_bytes: Bytes,
-}
-
 /// An instance, and how it was come by.
 #[derive(Debug)]
 pub struct Claimed {
@@ -96,55 +65,6 @@ pub struct Claimed {
     pub instance: Instance,
     /// How it was come by.
     pub start: StartPath,
-}
-
-/// The instances of one key.
-#[derive(Debug, Default)]
-pub(crate) struct Shelf {
-    pub(crate) target: Target,
-    /// What one of them is worth, in whatever unit the planner uses.
-    worth: f64,
-    pub(crate) waiting: VecDeque<Instance>,
-    pub(crate) frozen: VecDeque<Instance>,
-    /// How many are being made.
-    pub(crate) making: Target,
-    pub(crate) counts: Counts,
-    /// Not before then is making tried again.
-    pub(crate) retry_at: Option<Instant>,
-    pub(crate) failures: u32,
-    was_shed: bool,
-}
-
-impl Shelf {
-    /// Accounts for the memory that an instance held while it was idle.
-    fn leave(&mut self, instance: &Instance) {
-        self.counts.idle_byte_seconds += held(instance);
-    }
-
-    fn miss(&self, found_dead: bool) -> ColdReason {
-        if found_dead {
-            ColdReason::Dead
-        } else if self.was_shed {
-            ColdReason::Shed
-        } else if self.target == Target::default() {
-            ColdReason::NoTarget
-        } else if self.retry_at.is_some() {
-            ColdReason::Failing
-        } else {
-            ColdReason::Drained
-        }
-    }
-}
-
-fn held(instance: &Instance) -> f64 {
-    instance.bytes as f64 * instance.since.elapsed().as_secs_f64()
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct Shelves {
-    pub(crate) by_key: BTreeMap<Arc<Key>, Shelf>,
-    pub(crate) closed: bool,
-    pub(crate) claimed_last: Option<Instant>,
 }
 
 type Listener = Box<dyn Fn(PoolEvent) + Send + Sync>;
@@ -271,26 +191,27 @@ impl Pool {
     pub fn run(&self, key: &Key, run: &Run) -> Result<Running, SandboxError> {
         let began = Instant::now();
         self.inner.host.check_run(key, run)?;
+        let notify = |key: Arc<Key>| {
+            let inner = self.inner.clone();
+            Some(Notify(Box::new(move |finished| inner.tell(PoolEvent::Finished { key, finished: finished.clone() }))))
+        };
         loop {
             match self.claim(key) {
                 Ok(Claimed { instance, start }) => {
                     let owned = instance.key.clone();
-                    match self.inner.host.start_in(instance, run, start, vec![(Stage::Claim, began.elapsed())]) {
-                        Ok(running) => {
-                            self.inner.tell(PoolEvent::Started { key: owned });
-                            return Ok(running);
-                        }
+                    let stages = vec![(Stage::Claim, began.elapsed())];
+                    match self.inner.host.start_telling(instance, run, start, stages, notify(owned.clone())) {
                         // It ended between the claim and the delivery: the next one, until there is none.
                         Err(error @ SandboxError::Instance { .. }) => {
                             self.inner.tell(PoolEvent::Failed { key: owned, error })
                         }
-                        Err(error) => return Err(error),
+                        done => return done,
                     }
                 }
                 Err(why) => {
                     let key = Arc::new(key.clone());
                     self.inner.tell(PoolEvent::Claimed { key: key.clone(), start: StartPath::Cold { why } });
-                    return self.inner.host.run_cold(&key, run, why);
+                    return self.inner.host.run_cold_telling(&key, run, why, notify(key.clone()));
                 }
             }
         }
@@ -336,12 +257,20 @@ impl Pool {
     /// When the kernel cannot do that for one group.
     pub fn page_out_frozen(&self) -> Result<Bytes, SandboxError> {
         let mut freed = 0;
-        for shelf in self.inner.shelves().by_key.values_mut() {
-            for index in 0..shelf.frozen.len() {
-                let held = held(&shelf.frozen[index]);
-                shelf.counts.idle_byte_seconds += held;
-                shelf.frozen[index].since = Instant::now();
-                freed += shelf.frozen[index].page_out()?.0;
+        let frozen = {
+            let shelves = self.inner.shelves();
+            let frozen = shelves.by_key.values().flat_map(|shelf| &shelf.frozen);
+            frozen.map(|instance| (instance.id, instance.group.clone(), instance.bytes)).collect::<Vec<_>>()
+        };
+        // Paging out takes long: it is done on the groups, while the instances may be claimed.
+        for (id, group, bytes) in frozen {
+            freed += group.page_out(bytes)?;
+            let left = group.memory().unwrap_or(bytes);
+            for shelf in self.inner.shelves().by_key.values_mut() {
+                if let Some(instance) = shelf.frozen.iter_mut().find(|instance| instance.id == id) {
+                    shelf.counts.idle_byte_seconds += held(instance);
+                    (instance.since, instance.bytes) = (Instant::now(), left);
+                }
             }
         }
         Ok(Bytes(freed))

@@ -5,10 +5,15 @@ use std::time::{Duration, Instant};
 
 use crate::instance::Instance;
 use crate::key::Key;
-use crate::pool::{Inner, PoolEvent, Shelf, Shelves};
+use crate::pool::{Inner, PoolEvent};
+use crate::shelf::{Shelf, Shelves};
 
 /// After a claim making waits for this long, so that it does not take the CPU from what was claimed.
 const QUIET: Duration = Duration::from_millis(5);
+/// The same when nothing is left of a key: the next claim of it would find nothing.
+const QUIET_WHEN_EMPTY: Duration = Duration::from_millis(1);
+/// The longest that one claim after another may put making off.
+const PUT_OFF_MAX: Duration = Duration::from_millis(250);
 /// The first pause after a failure; it doubles up to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
@@ -34,11 +39,15 @@ enum Step {
 /// Does what is to be done until the pool is closed.
 pub(crate) fn make_forever(inner: &Inner) {
     let mut shelves = inner.shelves();
+    let mut put_off_since: Option<Instant> = None;
     while !shelves.closed {
         let now = Instant::now();
-        let quiet =
-            shelves.claimed_last.and_then(|last| (last + QUIET).checked_duration_since(now)).filter(|left| !left.is_zero());
-        let step = if quiet.is_some() && !anything_empty(&shelves) { None } else { next(&mut shelves, now) };
+        let pause = if anything_empty(&shelves) { QUIET_WHEN_EMPTY } else { QUIET };
+        let quiet = shelves.claimed_last.and_then(|last| (last + pause).checked_duration_since(now));
+        let quiet = quiet.filter(|left| !left.is_zero());
+        put_off_since = quiet.and(put_off_since.or(Some(now)));
+        let quiet = quiet.filter(|_| put_off_since.is_some_and(|since| now < since + PUT_OFF_MAX));
+        let step = if quiet.is_some() { None } else { next(&mut shelves, now) };
         let Some(step) = step else {
             let retry = shelves.by_key.values().filter_map(|shelf| shelf.retry_at).min();
             let pause = retry.map(|at| at.saturating_duration_since(now)).into_iter().chain(quiet).min();
@@ -55,7 +64,7 @@ pub(crate) fn make_forever(inner: &Inner) {
     }
 }
 
-/// Whether a key that is planned for has nothing at all: then waiting for quiet would only make the next claim wait longer.
+/// Whether a key that is planned for has nothing at all.
 fn anything_empty(shelves: &Shelves) -> bool {
     let empty = |shelf: &Shelf| shelf.target.waiting > 0 && shelf.waiting.is_empty() && shelf.frozen.is_empty();
     shelves.by_key.values().any(empty)

@@ -119,14 +119,38 @@ fn finish(line: &OwnedFd, inside: Inside, filters: &[BpfProgram], buffer: &mut [
     confine::drop_privileges()?;
     confine::restrict_paths().map_err(|error| io::Error::other(format!("failed to restrict paths: {error}")))?;
     confine::restrict_calls(filters)?;
-    // SAFETY: this process has one thread.
-    match sys::check(unsafe { libc::fork() }.into())? {
-        0 => {
-            rehearse(buffer)?;
-            wait_for_a_job(line, buffer)
+    let job = spawn_waiter(line, buffer)?;
+    reap(line, job)
+}
+
+/// What the second process needs.
+struct Waiter<'a> {
+    line: &'a OwnedFd,
+    buffer: &'a mut [u8],
+}
+
+/// Makes the second process, as `vfork(2)` does: it lives in the memory of the first, which stands still until the second has become
+/// its program. A fork's copy of that memory would have to be torn down at the very moment when somebody waits for the program.
+fn spawn_waiter(line: &OwnedFd, buffer: &mut [u8]) -> io::Result<libc::pid_t> {
+    const STACK: usize = 256 << 10;
+    extern "C" fn wait(waiter: *mut libc::c_void) -> libc::c_int {
+        // SAFETY: the first process stands still with its waiter in place.
+        let waiter = unsafe { &mut *waiter.cast::<Waiter<'_>>() };
+        let done = rehearse(waiter.buffer).and_then(|()| wait_for_a_job(waiter.line, waiter.buffer));
+        if let Err(error) = &done {
+            // If the daemon is gone there is nobody to tell.
+            let _ = Writer::new(tag::FAILED).bytes(error.to_string().as_bytes()).send(waiter.line, &[]);
         }
-        job => reap(line, job as libc::pid_t),
+        // SAFETY: ends this process alone, without running what the first one registered.
+        unsafe { libc::_exit(i32::from(done.is_err())) }
     }
+    let mut stack = vec![0_u128; STACK / size_of::<u128>()];
+    let mut waiter = Waiter { line, buffer };
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    // SAFETY: the stack is aligned and grows down from its end; it and the waiter outlive the second process's use of them, because
+    // this process goes on only when that one has executed a program or ended. Neither has other threads.
+    let job = unsafe { libc::clone(wait, stack.as_mut_ptr_range().end.cast(), flags, (&raw mut waiter).cast()) };
+    sys::check(job.into()).map(|job| job as libc::pid_t)
 }
 
 /// The first process: waits for the job and whatever it left behind, and says how it ended.

@@ -13,7 +13,7 @@ use rustix::event::{EventfdFlags, epoll};
 use crate::error::SandboxError;
 use crate::handle::Template;
 use crate::instance::Instance;
-use crate::job::{Job, Source};
+use crate::job::{Job, Notify, Source};
 use crate::run::{Exit, Run, Running, Stage, StartPath};
 use crate::wire::{self, Message, tag};
 
@@ -134,6 +134,7 @@ impl Supervisor {
         run: &Run,
         start: StartPath,
         mut stages: Vec<(Stage, Duration)>,
+        notify: Option<Notify>,
     ) -> Result<Running, SandboxError> {
         let (began, id) = (Instant::now(), instance.id);
         let (sender, events) = mpsc::channel();
@@ -147,7 +148,7 @@ impl Supervisor {
             return Err(error);
         }
         stages.push((Stage::Deliver, began.elapsed()));
-        let mut job = Job::new(instance, run, sender, start, stages);
+        let mut job = Job::new(instance, run, sender, start, stages, notify);
         let deadline = job.deadline;
         {
             let mut jobs = self.shared.jobs();

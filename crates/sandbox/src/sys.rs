@@ -183,6 +183,13 @@ pub(crate) fn wait_for(pid: libc::pid_t) -> io::Result<(libc::pid_t, i32)> {
     }
 }
 
+/// The version of Landlock; nothing positive where the kernel has none or it is switched off.
+pub(crate) fn landlock_version() -> i64 {
+    const VERSION: libc::c_long = 1;
+    // SAFETY: with this flag it takes no attributes, and returns its version.
+    unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, 0, 0, VERSION) }
+}
+
 /// Asks the scheduler for short turns, so that a waking instance need not wait for a long one to end. Best effort.
 pub(crate) fn short_turns() {
     #[repr(C)]

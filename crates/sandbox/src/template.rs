@@ -159,7 +159,9 @@ fn become_template(plan: &Received, lines: &Lines) -> io::Result<()> {
             Writer::new(tag::GO).send(&ours, &[])?;
             // Only the inner process may hold the lines, so that its end is seen.
             sys::close_from(0, &[])?;
-            sys::wait_for(pid as libc::pid_t).map(drop)
+            sys::wait_for(pid as libc::pid_t)?;
+            // Not by returning, which would close what is closed already.
+            std::process::exit(0)
         }
     }
 }
@@ -189,6 +191,8 @@ fn inner(plan: &Received, lines: &Lines, outer: &OwnedFd) -> io::Result<()> {
             let instruction = |i: &seccompiler::sock_filter| format!("{:04x}{:02x}{:02x}{:08x}", i.code, i.jt, i.jf, i.k);
             filter.iter().map(instruction).collect::<String>()
         };
+        let own = filter::of_zygote().map_err(io::Error::other)?;
+        seccompiler::apply_filter(&own).map_err(io::Error::other)?;
         let filters = filters.iter().map(hex).collect::<Vec<_>>().join(",");
         return Err(stem::become_zygote(program, driver, imports, plan.folders.len(), &filters, keep_lines(lines)?));
     }

@@ -228,7 +228,7 @@ fn a_pool_hands_out_what_is_ready_and_says_why_when_nothing_is() {
     let error = pool.run(&key, &Run::new(Program::InImage("/missing".into()))).unwrap_err();
     assert!(error.to_string().contains("/missing"), "{error}");
     let told = events.lock().unwrap().join("\n");
-    for wanted in ["Ready", "Claimed", "Started", "Evicted"] {
+    for wanted in ["Ready", "Claimed", "Finished", "Evicted"] {
         assert!(told.contains(wanted), "{wanted} in {told}");
     }
     let output = pool.run(&key, &run).unwrap().wait().unwrap();

@@ -66,6 +66,20 @@ fn nix_write(code: &Sealed) -> std::io::Error {
     std::io::Write::write(&mut &file, b"x").unwrap_err()
 }
 
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn a_static_binary_needs_nothing_of_the_image() {
+    let Some(host) = host() else { return };
+    // A header, one segment, and exit_group(42).
+    let mut elf = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
+    let words =
+        [0x003e_0002_u32, 1, 0x40_0078, 0, 64, 0, 0, 0, 0, 0x0038_0040, 1, 0, 1, 5, 0, 0, 0x40_0000, 0, 0x40_0000, 0];
+    words.iter().chain(&[0x84, 0, 0x84, 0, 0x1000, 0]).for_each(|word| elf.extend(word.to_le_bytes()));
+    elf.extend([0xbf, 42, 0, 0, 0, 0xb8, 231, 0, 0, 0, 0x0f, 0x05]);
+    let program = Program::Sealed(Sealed::new("static", &elf).unwrap());
+    assert_eq!(finish(&host, &Key::new("tests", Runtime::Exec), &Run::new(program)).finished.exit, Exit::Code(42));
+}
+
 #[test]
 fn signals_and_failures_to_start_are_told_apart() {
     let Some(host) = host() else { return };
@@ -157,4 +171,73 @@ fn an_instance_stands_still_while_it_is_frozen() {
         let output = host.start_in(instance, &run, StartPath::Thawed, Vec::new()).unwrap().wait().unwrap();
         assert_eq!((output.finished.exit, text(&output.stdout).as_str()), (Exit::Code(0), "ran\n"));
     }
+}
+
+#[test]
+fn a_template_that_is_killed_is_made_anew() {
+    let Some(host) = host() else { return };
+    for runtime in [Runtime::Shell, Runtime::Python] {
+        let key = Arc::new(Key::new("tests", runtime));
+        let instance = host.make(&key).unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", instance.pid())).unwrap();
+        let template = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(1).unwrap().to_owned();
+        let killed = std::process::Command::new("kill").args(["-9", &template]).status().unwrap();
+        assert!(killed.success());
+        eventually("the end of its instances", || !instance.is_alive());
+        eventually("another template", || host.make(&key).is_ok());
+    }
+}
+
+#[test]
+fn frozen_instances_give_memory_back_as_far_as_the_kernel_can() {
+    let Some(host) = host() else { return };
+    let mut instance = host.make(&Arc::new(Key::new("tests", Runtime::Python))).unwrap();
+    instance.freeze().unwrap();
+    let held = instance.memory();
+    match instance.page_out() {
+        Ok(freed) => assert!(freed <= held && instance.memory() <= held, "{freed} of {held}"),
+        Err(SandboxError::Host { action, path, .. }) => {
+            assert_eq!(action, "write");
+            eprintln!("skipped: this kernel does not write {}", path.display());
+        }
+        Err(error) => panic!("{error}"),
+    }
+    instance.thaw().unwrap();
+    eventually("an answer", || instance.ping(Duration::from_millis(200)).is_ok());
+}
+
+#[test]
+fn a_zygote_has_no_more_power_than_making_children_takes() {
+    let Some(host) = host() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let tries = "import ctypes, os, socket\nlibc = ctypes.CDLL(None, use_errno=True)\nfound = []\n\
+                 for number in 321, 298, 323, 272, 308, 101, 175, 155:\n\
+                 \x20 found.append(libc.syscall(number, 0, 0, 0, 0, 0) < 0 and ctypes.get_errno() == 1)\n\
+                 try: socket.socket(16, 3, 12)\nexcept OSError as e: found.append(e.errno == 1)\n\
+                 found.append([n for n in os.listdir('/proc') if n.isdigit()] == ['1'])\n\
+                 found.append(not os.path.exists('/etc/shadow'))\n\
+                 try: open('/usr/x', 'w')\nexcept OSError as e: found.append(e.errno == 30)\n";
+    std::fs::write(folder.path().join("prying.py"), tries).unwrap();
+    let dependencies = Dependencies { imports: vec!["prying".into()], folders: vec![folder.path().into()] };
+    let key = Key { dependencies, ..Key::new("tests", Runtime::Python) };
+    let output = finish(&host, &key, &Run::new(sealed("s.py", "import prying\nprint(prying.found)")));
+    assert_eq!(text(&output.stdout), format!("[{}]\n", ["True"; 12].join(", ")), "{output:?}");
+}
+
+#[test]
+fn tenants_share_no_template_and_unused_ones_can_be_retired() {
+    let Some(host) = host() else { return };
+    let parent = |pid: u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        stat.rsplit_once(')').unwrap().1.split_whitespace().nth(1).unwrap().to_owned()
+    };
+    let keys = ["one", "two"].map(|tenant| Arc::new(Key::new(tenant, Runtime::Python)));
+    let instances = keys.each_ref().map(|key| host.make(key).unwrap());
+    assert_ne!(parent(instances[0].pid()), parent(instances[1].pid()));
+    assert_eq!(host.templates().len(), 2);
+    assert!(host.templates().iter().all(|(_, memory)| *memory > Bytes(0)), "{:?}", host.templates());
+    assert_eq!(host.retire_unused(), 0);
+    drop(instances);
+    assert_eq!((host.retire_unused(), host.templates().len()), (2, 0));
+    assert!(host.make(&keys[0]).is_ok());
 }

@@ -90,6 +90,7 @@ impl Engine {
         if let Some(pool) = self.pools.pools.get_mut(&target) {
             (pool.memory, pool.at_least, pool.at_most) = (memory, at_least, at_most);
             self.pools.planner.set_spec(pool.unit, spec);
+            self.pools.step = 0;
             return;
         }
         let unit = self.pools.planner.add(spec);

@@ -4,6 +4,7 @@
 
 mod host_damage;
 mod host_examples;
+mod host_runs;
 mod host_unprivileged;
 mod host_written;
 mod refusals;

@@ -109,6 +109,11 @@ impl Trees {
         Ok(group)
     }
 
+    /// Whether there is a v2 tree.
+    pub(crate) fn has_unified(&self) -> bool {
+        self.unified.is_some()
+    }
+
     fn places(&self) -> Places {
         Places { memory: self.memory, freezer: self.freezer, unified: self.unified }
     }
@@ -276,4 +281,38 @@ fn keyed(folder: &Path, file: &str, key: &str) -> Option<u64> {
     let text = std::fs::read_to_string(folder.join(file)).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '))?;
     line.trim().parse().ok()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A folder with empty files.
+    pub(crate) fn made_up(files: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        files.iter().for_each(|file| std::fs::write(folder.path().join(file), "").unwrap());
+        folder
+    }
+
+    pub(crate) fn text(folder: &tempfile::TempDir, file: &str) -> String {
+        std::fs::read_to_string(folder.path().join(file)).unwrap()
+    }
+
+    #[test]
+    fn a_host_without_a_controller_is_told_which() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("cpu")).unwrap();
+        std::fs::write(folder.path().join("cpu/cgroup.procs"), "").unwrap();
+        let error = Trees::prepare(folder.path()).unwrap_err();
+        assert!(matches!(&error, SandboxError::Unsupported { what } if what.contains("memory")), "{error}");
+    }
+
+    #[test]
+    fn figures_are_found_by_their_names() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("memory.events"), "low 0\noom 3\noom_kill 2\noom_group_kill 9\n").unwrap();
+        assert_eq!(keyed(folder.path(), "memory.events", "oom_kill"), Some(2));
+        assert_eq!(keyed(folder.path(), "memory.events", "max"), None);
+        assert_eq!(figure(folder.path(), "memory.current"), None);
+    }
 }

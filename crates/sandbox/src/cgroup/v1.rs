@@ -45,3 +45,21 @@ pub(crate) fn freeze(folder: &Path) -> Result<(), SandboxError> {
 pub(crate) fn page_out(folder: &Path) -> Result<(), SandboxError> {
     write(folder, "memory.force_empty", "0")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cgroup::tests::{made_up, text};
+
+    #[test]
+    fn limits_are_written_as_the_kernel_reads_them() {
+        let folder =
+            made_up(&["cpu.cfs_period_us", "cpu.cfs_quota_us", "memory.limit_in_bytes", "memory.memsw.limit_in_bytes"]);
+        let limits = Limits { cpu: model::MilliCores(250), memory: model::Bytes(1 << 20), ..Limits::default() };
+        set_cpu(folder.path(), &limits).unwrap();
+        set_memory(folder.path(), &limits).unwrap();
+        assert_eq!(text(&folder, "cpu.cfs_quota_us"), "25000");
+        assert_eq!(text(&folder, "memory.limit_in_bytes"), "1048576");
+        assert_eq!(text(&folder, "memory.memsw.limit_in_bytes"), "1048576");
+    }
+}

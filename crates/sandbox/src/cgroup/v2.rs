@@ -75,3 +75,27 @@ pub(crate) fn page_out(folder: &Path, bytes: u64) -> Result<(), SandboxError> {
         done => done,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cgroup::tests::{made_up, text};
+
+    #[test]
+    fn limits_are_written_as_the_kernel_reads_them() {
+        let folder = made_up(&["cpu.max", "memory.max", "memory.swap.max", "pids.max"]);
+        let limits = Limits { cpu: model::MilliCores(2_500), memory: model::Bytes(1 << 20), pids: 7, ..Limits::default() };
+        set_cpu(folder.path(), &limits).unwrap();
+        set_memory(folder.path(), &limits).unwrap();
+        set_pids(folder.path(), &limits).unwrap();
+        let found = ["cpu.max", "memory.max", "memory.swap.max", "pids.max"].map(|file| text(&folder, file));
+        assert_eq!(found, ["250000 100000", "1048576", "0", "7"]);
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let folder = made_up(&[]);
+        let error = set_cpu(folder.path(), &Limits::default()).unwrap_err().to_string();
+        assert!(error.starts_with("failed to write") && error.ends_with("cpu.max"), "{error}");
+    }
+}

@@ -50,6 +50,7 @@ def programs():
     return made
 
 
+BUFFER, SPACE = memoryview(bytearray(LENGTH_MAX)), socket.CMSG_SPACE(4 * 4)
 FILTER_PROGRAMS = programs()
 TID_ADDRESS = tid_address()
 PIDFD = ctypes.c_int(-1)
@@ -170,23 +171,7 @@ with open("/dev/null", "w") as null:
 """
 
 
-def text_ranges():
-    # Where programs and libraries are mapped: a fork leaves these pages to be found again one by one.
-    ranges = []
-    with open("/proc/self/maps") as maps:
-        for line in maps:
-            place, rights, _, _, inode = line.split()[:5]
-            if inode != "0" and "w" not in rights:
-                start, end = (int(part, 16) for part in place.split("-"))
-                if end - start <= 16 << 20:
-                    ranges.append((ctypes.c_ulong(start), ctypes.c_ulong(end - start)))
-    return ranges
-
-
 def rehearse():
-    for start, length in TEXT:
-        # Before Linux 5.14 there is no such advice, and nothing is lost.
-        libc.madvise(start, length, 22)
     # What every job touches is written to once ahead: the pages that a fork shares are then copied while nobody waits.
     arguments, main, path = sys.argv[:], sys.modules["__main__"], sys.path[:]
     # A second round also touches what the first one freed.
@@ -199,17 +184,23 @@ def rehearse():
         message += b"".join(struct.pack("<I", len(entry)) + entry for entry in environment) + struct.pack("<I", 0)
         socket.send_fds(ours, [message], [code])
         os.close(code)
-        message, descriptors, _, _ = socket.recv_fds(theirs, LENGTH_MAX, 4)
+        message, descriptors = receive(theirs)
         for end in (ours, theirs):
             end.close()
-        execute(*run(message, list(descriptors)))
+        execute(*run(message, descriptors))
         os.environ.pop("REHEARSAL", None)
         sys.argv[:], sys.path[:], sys.modules["__main__"] = arguments, path, main
 
 
+def receive(line):
+    # Into memory that is there already: a fresh buffer of this size would be mapped and unmapped for every message.
+    length, control, _, _ = line.recvmsg_into([BUFFER], SPACE)
+    return bytes(BUFFER[:length]), struct.unpack(f"{len(control[0][2]) // 4}i", control[0][2]) if control else ()
+
+
 def wait_for_a_job():
     line = socket.socket(fileno=LINE)
-    message, descriptors, _, _ = socket.recv_fds(line, LENGTH_MAX, 4)
+    message, descriptors = receive(line)
     if message[:1] != bytes([GO]):
         os._exit(0)
     disk, inodes = CHILD_LIMITS
@@ -223,7 +214,7 @@ def wait_for_a_job():
         os.close(descriptor)
     rehearse()
     while True:
-        message, descriptors, _, _ = socket.recv_fds(line, LENGTH_MAX, 4)
+        message, descriptors = receive(line)
         if not message:
             os._exit(0)
         if message[0] == PING:
@@ -328,7 +319,7 @@ def serve():
             reap(exits)
         if control.fileno() not in ready:
             continue
-        message, descriptors, _, _ = socket.recv_fds(control, LENGTH_MAX, 4)
+        message, descriptors = receive(control)
         if not message:
             os._exit(0)
         try:
@@ -382,8 +373,6 @@ def prepare():
         # A child's exceptions are printed without loading anything more.
         doing = "rehearse"
         __import__("traceback")
-        global TEXT
-        TEXT = text_ranges()
         rehearse()
     except BaseException as error:
         text = f"failed to {doing}: {type(error).__name__}: {error}".encode()

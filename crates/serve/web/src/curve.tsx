@@ -79,7 +79,14 @@ function options(width: number, latest: { current: Props }): uPlot.Options {
       y: { range: (_, low) => [Math.max(0, Math.floor(Math.min(low, 99) / 10) * 10), 101] },
     },
     axes: [
-      { ...axis, font, size: 30, space: 60, values: (_, ticks) => ticks.map((tick) => (tick === 0 ? "0" : gigabyteHours(tick))) },
+      {
+        ...axis,
+        font,
+        size: 30,
+        splits: (_, __, ___, high) => roots(high),
+        filter: (_, ticks) => ticks,
+        values: (_, ticks) => ticks.map((tick) => String(Number(tick.toPrecision(1)))),
+      },
       {
         ...axis,
         font,
@@ -98,6 +105,23 @@ function options(width: number, latest: { current: Props }): uPlot.Options {
     ],
     hooks: { draw: [(plot) => mark(plot, latest.current)] },
   };
+}
+
+/** Round figures that stand apart on an axis of roots. */
+function roots(high: number): number[] {
+  const ticks = [0];
+  if (!(high > 0)) return ticks;
+  let free = 0;
+  for (let decade = Math.floor(Math.log10(high)) - 2; decade <= Math.log10(high); decade += 1) {
+    for (const digit of [1, 2, 5]) {
+      const tick = digit * 10 ** decade;
+      const place = Math.sqrt(tick / high);
+      if (place - free < 0.16 || place > 1) continue;
+      ticks.push(tick);
+      free = place;
+    }
+  }
+  return ticks;
 }
 
 /** Whole tens, or less where the curve is flat; never above 100. */

@@ -78,7 +78,6 @@ export function Lambda({ pool, lambda, fail, onApply }: Props) {
               </span>
             </p>
             <div class="apply">
-              <span class="small muted">More of it keeps more instances ready.</span>
               {at !== current && (
                 <button class="quiet" onClick={() => setChosen(null)}>
                   Back to now

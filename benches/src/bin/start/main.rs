@@ -5,24 +5,22 @@
 //! The job's first act is to read the monotonic clock, which it then writes out. The time of handing in is read before the code is
 //! sealed, or before the peer's process is spawned. Settings, as NAME=VALUE: `samples`, `burst`, `long`.
 
-#[path = "../../../../benches/src/arguments.rs"]
-mod arguments;
 mod held;
 mod peers;
 mod pools;
 mod program;
-#[path = "../../../../benches/src/report.rs"]
-mod report;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-pub use arguments::{Arguments, ArgumentsError};
-pub use report::{Asked, Report};
-
+use anyhow::{Context, Result};
+use benches::{Arguments, Asked, Report};
 use peers::Peers;
 use pools::Pools;
 use program::Language;
+
+/// The pause before each start.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(3);
 
 /// Microseconds from handing in to the first instruction, by what was started in which way.
 type Samples = BTreeMap<(Language, &'static str), Vec<f64>>;
@@ -40,15 +38,13 @@ fn main() -> ExitCode {
     };
     let mut report = Report::new("start");
     if let Err(error) = measure(&arguments, &mut report) {
-        eprintln!("the bench failed: {error}");
-        report.not_measured("start-bench", Asked::Exactly(0.0), "failures", &error.to_string());
+        eprintln!("the bench failed: {error:#}");
+        report.not_measured("start-bench", Asked::Exactly(0.0), "failures", &format!("{error:#}"));
     }
     report.finish(&arguments)
 }
 
-type Anything = Box<dyn std::error::Error>;
-
-fn measure(arguments: &Arguments, report: &mut Report) -> Result<(), Anything> {
+fn measure(arguments: &Arguments, report: &mut Report) -> Result<()> {
     let quick = arguments.quick;
     let samples: usize = arguments.setting("samples", if quick { 20 } else { 250 })?;
     let burst: usize = arguments.setting("burst", if quick { 100 } else { 1_500 })?;
@@ -77,12 +73,14 @@ fn measure(arguments: &Arguments, report: &mut Report) -> Result<(), Anything> {
 }
 
 /// Every way once per round, beginning with another one each time.
-fn latencies(count: usize, peers: &Peers, pools: &Pools, report: &mut Report) -> Result<(), Anything> {
+fn latencies(count: usize, peers: &Peers, pools: &Pools, report: &mut Report) -> Result<()> {
     let mut samples = Samples::new();
     let ways: Vec<_> = peers.ways().into_iter().chain(pools.ways()).collect();
     for round in 0..count + 3 {
         for step in 0..ways.len() {
             let (language, way) = ways[(round + step) % ways.len()];
+            // Whatever the last one left to be done is over, for all alike.
+            std::thread::sleep(PAUSE);
             let micros = match way {
                 "forerun" | "forerun, in the image" => pools.once(language, way)?,
                 peer => peers.once(language, peer)?,
@@ -99,22 +97,23 @@ fn latencies(count: usize, peers: &Peers, pools: &Pools, report: &mut Report) ->
     }
     let of =
         |language, way| samples.get(&(language, way)).map(|list: &Vec<f64>| (percentile(list, 0.5), percentile(list, 0.99)));
-    let ours = |language| of(language, "forerun").ok_or("nothing was measured");
+    let ours = |language| of(language, "forerun").context("nothing was measured");
     // The faster of the two container runtimes is the one to beat.
     let runtime = |language| {
         let both = ["crun", "runc"].into_iter().filter_map(|way| of(language, way));
         both.min_by(|a, b| a.0.total_cmp(&b.0))
     };
-    let (binary, python) = (ours(Language::Binary)?, ours(Language::Python)?);
-    let in_image = of(Language::Binary, "forerun, in the image").ok_or("nothing was measured")?;
-    let plain = |language| of(language, "fork+exec").ok_or("nothing was measured");
-    // What fork+exec does: the program is a file. Sealing code that is sent along comes on top.
+    let python = ours(Language::Python)?;
+    let in_image = of(Language::Binary, "forerun, in the image").context("nothing was measured")?;
+    let plain = |language| of(language, "fork+exec").context("nothing was measured");
+    // As with fork+exec the program is a file; the other one is sent along, and sealed within the time.
     report.promise("start-exec", Asked::AtMost(1.3), in_image.0 / plain(Language::Binary)?.0, "times fork+exec");
-    report.promise("start-exec-sealed", Asked::AtMost(1.3), binary.0 / plain(Language::Binary)?.0, "times fork+exec");
+    let sealed = ours(Language::Binary)?;
+    report.promise("start-exec-sealed", Asked::AtMost(1.3), sealed.0 / plain(Language::Binary)?.0, "times fork+exec");
     report.promise("start-python", Asked::AtMost(0.05), python.0 / plain(Language::Python)?.0, "times python3 -c");
     let missing = "neither crun nor runc can be had";
     for (language, ours, id, least) in
-        [(Language::Binary, binary, "start-exec-runtime", 15.0), (Language::Python, python, "start-python-runtime", 30.0)]
+        [(Language::Binary, in_image, "start-exec-runtime", 15.0), (Language::Python, python, "start-python-runtime", 30.0)]
     {
         let (tail, asked) = (format!("{id}-p99"), Asked::AtLeast(least));
         match runtime(language) {

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::Anything;
+use anyhow::{Context, Result};
+
 use crate::program::{self, Language, PYTHON};
 
 /// The peers that this host has.
@@ -20,7 +21,7 @@ pub struct Peers {
 
 impl Peers {
     /// Finds the peers, and writes what they need into `folder`.
-    pub fn find(folder: &Path) -> Result<Peers, Anything> {
+    pub fn find(folder: &Path) -> Result<Peers> {
         let binary = folder.join("first");
         std::fs::write(&binary, program::binary())?;
         executable(&binary)?;
@@ -64,7 +65,7 @@ impl Peers {
     }
 
     /// Microseconds until the first instruction, once.
-    pub fn once(&self, language: Language, way: &str) -> Result<f64, Anything> {
+    pub fn once(&self, language: Language, way: &str) -> Result<f64> {
         let mut command = match way {
             "fork+exec" => self.plain(language),
             "bwrap" => self.bubblewrap(language),
@@ -75,7 +76,8 @@ impl Peers {
         let child = command.spawn()?;
         let output = child.wait_with_output()?;
         let first = program::time_in(language, &output.stdout).filter(|_| output.status.success());
-        let first = first.ok_or_else(|| format!("{way}: {} {}", output.status, String::from_utf8_lossy(&output.stderr)))?;
+        let first =
+            first.with_context(|| format!("{way}: {} {}", output.status, String::from_utf8_lossy(&output.stderr)))?;
         Ok((first - began) as f64 / 1e3)
     }
 
@@ -102,9 +104,9 @@ impl Peers {
         command
     }
 
-    fn container(&self, language: Language, name: &str) -> Result<Command, Anything> {
+    fn container(&self, language: Language, name: &str) -> Result<Command> {
         static SERIAL: AtomicU64 = AtomicU64::new(0);
-        let (_, first) = self.runtimes.iter().rev().find(|(known, _)| *known == name).ok_or("no such peer")?;
+        let (_, first) = self.runtimes.iter().rev().find(|(known, _)| *known == name).context("no such peer")?;
         let mut command = Command::new(name);
         command.args(first).args(["run", "--bundle"]).arg(self.bundles.join(language.to_string()));
         let number = SERIAL.fetch_add(1, Ordering::Relaxed);
@@ -113,7 +115,7 @@ impl Peers {
     }
 
     /// What the runtime itself suggests, with the job, without a terminal, and with the host's programs for Python.
-    fn write_bundle(&self, language: Language) -> Result<(), Anything> {
+    fn write_bundle(&self, language: Language) -> Result<()> {
         let bundle = self.bundles.join(language.to_string());
         let root = bundle.join("rootfs");
         for folder in ["proc", "sys", "dev", "tmp", "usr"] {
@@ -137,7 +139,7 @@ impl Peers {
         // The suggested limit of descriptors may be above what this process may set.
         config["process"]["rlimits"] = serde_json::json!([]);
         let usr = serde_json::json!({"destination": "/usr", "type": "bind", "source": "/usr", "options": ["bind", "ro"]});
-        config["mounts"].as_array_mut().ok_or("no mounts")?.push(usr);
+        config["mounts"].as_array_mut().context("no mounts")?.push(usr);
         Ok(std::fs::write(path, serde_json::to_vec(&config)?)?)
     }
 }

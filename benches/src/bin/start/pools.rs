@@ -5,12 +5,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use anyhow::{Context, Result, bail};
 use sandbox::{
     Exit, HOST, Host, Image, Key, Limits, Output, Pool, PoolEvent, Program, Run, Runtime, SandboxError, Sealed, Settings,
     StartPath, Target, TemplateProgram,
 };
 
-use crate::Anything;
 use crate::held::Held;
 use crate::program::{self, Language, PYTHON};
 
@@ -51,17 +51,17 @@ impl Pools {
     }
 
     /// Waits until a key's instances are there.
-    fn fill(&self, key: &Key, target: Target) -> Result<(), Anything> {
+    fn fill(&self, key: &Key, target: Target) -> Result<()> {
         self.pool.set_target(key, target)?;
         let began = Instant::now();
         loop {
             let counts = self.pool.counts();
-            let counts = counts.iter().find(|(known, ..)| **known == *key).ok_or("the key is not known")?.2;
+            let counts = counts.iter().find(|(known, ..)| **known == *key).context("the key is not known")?.2;
             if counts.waiting == target.waiting && counts.frozen == target.frozen {
                 return Ok(());
             }
             if began.elapsed() > FILL_WITHIN {
-                return Err(format!("the pool has {counts:?}, not {target:?}").into());
+                bail!("the pool has {counts:?}, not {target:?}");
             }
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -76,7 +76,7 @@ impl Pools {
     }
 
     /// Microseconds until the first instruction, once.
-    pub fn once(&self, language: Language, way: &str) -> Result<f64, Anything> {
+    pub fn once(&self, language: Language, way: &str) -> Result<f64> {
         let key = Self::key(language);
         self.fill(&key, Target { waiting: 2, frozen: 0 })?;
         // Making the next one, and destroying the last one, is over.
@@ -84,18 +84,18 @@ impl Pools {
         self.timed(&key, language, way, StartPath::Warm)
     }
 
-    fn timed(&self, key: &Key, language: Language, way: &str, path: StartPath) -> Result<f64, Anything> {
+    fn timed(&self, key: &Key, language: Language, way: &str, path: StartPath) -> Result<f64> {
         let began = program::now();
         let output = self.pool.run(key, &Self::job(language, way)?)?.wait()?;
-        let first = first_act(language, &output).ok_or_else(|| format!("the job went wrong: {output:?}"))?;
+        let first = first_act(language, &output).with_context(|| format!("the job went wrong: {output:?}"))?;
         if output.finished.start != path {
-            return Err(format!("the job came by {:?}", output.finished.start).into());
+            bail!("the job came by {:?}", output.finished.start);
         }
         Ok((first - began) as f64 / 1e3)
     }
 
     /// Waiting instances beside frozen ones, interleaved, in microseconds.
-    pub fn thawed(&self, count: usize) -> Result<BTreeMap<Language, [Vec<f64>; 2]>, Anything> {
+    pub fn thawed(&self, count: usize) -> Result<BTreeMap<Language, [Vec<f64>; 2]>> {
         let mut found = BTreeMap::new();
         for language in [Language::Binary, Language::Python] {
             let key = Self::key(language);
@@ -115,20 +115,20 @@ impl Pools {
     }
 
     /// Proportional memory of an idle Python instance and of its template, in MB.
-    pub fn idle_memory(&self) -> Result<(f64, f64), Anything> {
+    pub fn idle_memory(&self) -> Result<(f64, f64)> {
         let key = Self::key(Language::Python);
         self.fill(&key, Target { waiting: 20, frozen: 0 })?;
         let pids = self.pool.idle_processes(&key);
         let each = pids.iter().map(|&pid| proportional(pid)).sum::<Result<f64, _>>()? / pids.len() as f64;
         let parent = std::fs::read_to_string(format!("/proc/{}/stat", pids[0]))?;
         let parent = parent.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse().ok());
-        let template = proportional(parent.ok_or("no template")?)?;
+        let template = proportional(parent.context("no template")?)?;
         self.fill(&key, Target { waiting: 2, frozen: 0 })?;
         Ok((each, template))
     }
 
     /// Starts per second when `count` jobs are handed in at once, and how many went wrong.
-    pub fn burst(&self, count: usize) -> Result<(f64, usize), Anything> {
+    pub fn burst(&self, count: usize) -> Result<(f64, usize)> {
         let key = Self::key(Language::Binary);
         self.fill(&Self::key(Language::Python), Target::default())?;
         self.fill(&key, Target { waiting: count, frozen: 0 })?;
@@ -152,7 +152,7 @@ impl Pools {
         });
         let first_acts = first_acts.collect::<Vec<_>>();
         let failures = first_acts.iter().filter(|first| first.is_none()).count() + count.saturating_sub(first_acts.len());
-        let last = first_acts.into_iter().flatten().max().ok_or("no job of the burst ran")?;
+        let last = first_acts.into_iter().flatten().max().context("no job of the burst ran")?;
         let seconds = (last - began) as f64 / 1e9;
         eprintln!("burst: {count} starts within {seconds:.3} s");
         self.fill(&key, Target::default())?;
@@ -160,7 +160,7 @@ impl Pools {
     }
 
     /// How many of `row` jobs in a row and `crowd` at once ended wrongly, and how much was left behind.
-    pub fn long(&self, row: usize, crowd: usize) -> Result<(usize, usize), Anything> {
+    pub fn long(&self, row: usize, crowd: usize) -> Result<(usize, usize)> {
         let keys = [Key::new("long", Runtime::Exec), Key::new("long", Runtime::Shell), Key::new("long", Runtime::Python)];
         for key in &keys {
             self.fill(key, Target { waiting: 4, frozen: 0 })?;
@@ -218,15 +218,15 @@ fn first_act(language: Language, output: &Output) -> Option<u64> {
     program::time_in(language, &output.stdout).filter(|_| output.finished.exit == Exit::Code(0))
 }
 
-fn proportional(pid: u32) -> Result<f64, Anything> {
+fn proportional(pid: u32) -> Result<f64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
-    let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).ok_or("no Pss")?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).context("no Pss")?;
     Ok(line.trim().trim_end_matches(" kB").trim().parse::<f64>()? / 1_000.0 * 1.024)
 }
 
 /// This process's own memory, in kB.
-fn resident() -> Result<u64, Anything> {
+fn resident() -> Result<u64> {
     let text = std::fs::read_to_string("/proc/self/status")?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
     Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
 }
