@@ -3,6 +3,7 @@
 
 mod backend;
 mod decided;
+mod instances;
 mod warm;
 mod workload;
 
