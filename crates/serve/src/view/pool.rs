@@ -54,7 +54,7 @@ pub struct PoolView {
     pub instance_bytes: u64,
     /// How long a cold start takes.
     pub cold_ms: f64,
-    /// The chance that an instance is asked for before holding it costs more than making it, 0 to 1.
+    /// The chance of a use within the planner's coming step, 0 to 1.
     pub chance: Option<f64>,
     /// For how long an unused instance is kept now.
     pub keep_alive_seconds: Option<f64>,

@@ -4,7 +4,8 @@ use model::{Because, Cap, Metric, Moment, Trigger, Wait};
 
 /// Why a decision was made, in one or two sentences.
 pub(super) fn sentence(because: &Because) -> String {
-    if because.metric == Metric::Application && because.forecast.is_none() && because.figures.seconds_saved > 0.0 {
+    // No limit of a workload follows an application's own metric: that is how a pool's instances are told.
+    if because.metric == Metric::Application {
         return pool_sentence(because);
     }
     let amount = |value: f32| amount(because.metric, value);
@@ -41,17 +42,22 @@ pub(super) fn sentence(because: &Because) -> String {
 /// Why a pool holds what it holds.
 fn pool_sentence(because: &Because) -> String {
     let figures = &because.figures;
-    let mut text = format!(
-        "{}: an instance is used within the coming step with {} % probability and then saves {:.3} s; holding it costs {:.4} s",
-        match because.trigger {
-            Trigger::Released => "What is ready is unlikely to be used",
-            Trigger::Asked => "A person asked for it",
-            _ => "A use is expected",
-        },
-        percent(figures.chance),
-        figures.seconds_saved,
-        figures.hold_cost,
-    );
+    let bounded = because.caps.contains(&Cap::BoundMin);
+    let mut text = match because.trigger {
+        Trigger::Asked => "A person asked for it",
+        Trigger::Released => "What is ready is not worth its memory any more",
+        _ if bounded => "Instances are kept ready",
+        _ => "A use is expected",
+    }
+    .to_owned();
+    if figures.seconds_saved > 0.0 {
+        text += &format!(
+            ": an instance is used within the coming step with {} % probability and then saves {:.3} s; holding it costs {:.4} s",
+            percent(figures.chance),
+            figures.seconds_saved,
+            figures.hold_cost,
+        );
+    }
     if let Some(habit) = because.habit {
         if let Some((period, share)) = habit.period {
             text += &format!("; {} % of its uses come every {period}", percent(share));

@@ -103,7 +103,7 @@ pub struct RunView {
     pub state: RunState,
     /// How its instance was come by; absent until it has one.
     pub start: Option<StartView>,
-    /// How long each stage of the start took, in order.
+    /// How long each stage took, in order; empty until it is over.
     pub stages: Vec<StageView>,
     /// How the code ended; absent while it runs, and when it never began.
     pub exit: Option<ExitView>,
@@ -153,10 +153,10 @@ pub struct StartView {
     pub why: Option<String>,
 }
 
-/// A stage of a start.
+/// A stage of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct StageView {
-    /// Which.
+    /// Which: `claim`, `thaw`, `make`, `deliver` until the code begins, then `run` and `collect`.
     pub stage: String,
     /// How long it took, in milliseconds.
     pub ms: f64,

@@ -7,6 +7,8 @@ import { count, gigabyteHours } from "./format";
 import type { CurvePoint, Pool, PoolCurve } from "./types";
 
 const REFRESH_MS = 15_000;
+/** The largest that the daemon takes. */
+const LAMBDA_MAX = 1_000_000;
 
 interface Props {
   pool: Pool;
@@ -34,12 +36,14 @@ export function Lambda({ pool, lambda, fail, onApply }: Props) {
     };
   }, [pool.id, lambda]);
 
-  const points = curve ? [...curve.points].sort((one, other) => one.lambda - other.lambda) : [];
+  const takeable = curve?.points.filter((point) => point.lambda <= LAMBDA_MAX) ?? [];
+  const points = takeable.sort((one, other) => one.lambda - other.lambda);
   const current = currentOf(points, lambda);
   const at = points.find((point) => point.lambda === chosen) ?? current;
   const apply = async (wanted: number) => {
     setApplying(true);
-    await onApply(wanted);
+    // As it is shown: a figure to read, to remember and to type.
+    await onApply(Number(wanted.toPrecision(3)));
     setApplying(false);
   };
   return (

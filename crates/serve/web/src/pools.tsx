@@ -42,6 +42,11 @@ function One({ pool, chosen, onChoose }: { pool: Pool; chosen: boolean; onChoose
         </span>
         <span class="chips">
           {pool.at_least > 0 && <span class="chip">at least {pool.at_least}</span>}
+          {pool.chance !== null && (
+            <span class="chip" title="The chance of a use within the planner's coming step">
+              {percent(pool.chance)} soon
+            </span>
+          )}
           {pool.failed > 0 && <span class="chip bad">{count(pool.failed)} could not be made</span>}
         </span>
       </div>
@@ -52,12 +57,11 @@ function One({ pool, chosen, onChoose }: { pool: Pool; chosen: boolean; onChoose
         <Cost
           name="Kept for"
           value={pool.keep_alive_seconds === null ? "–" : span(pool.keep_alive_seconds)}
-          note={`cold takes ${milliseconds(pool.cold_ms)}`}
+          note={pool.cold_ms > 0 ? `cold takes ${milliseconds(pool.cold_ms)}` : ""}
         />
       </dl>
       {pool.why && (
         <p class="why small muted">
-          {pool.chance !== null && <>Used next with {percent(pool.chance)} probability: </>}
           {pool.why}
         </p>
       )}

@@ -22,8 +22,9 @@ export function Runs({ runs, now }: { runs: Run[] | null; now: number }) {
               <tr>
                 <th scope="col">Run</th>
                 <th scope="col">Start</th>
-                <th scope="col" class="number">Until it began</th>
+                <th scope="col" class="number">Ready in</th>
                 <th scope="col">Stages</th>
+                <th scope="col" class="number">Ran</th>
                 <th scope="col">End</th>
                 <th scope="col" class="number">Memory</th>
                 <th scope="col" class="number">When</th>
@@ -37,8 +38,13 @@ export function Runs({ runs, now }: { runs: Run[] | null; now: number }) {
   );
 }
 
+/** What comes after the code has begun: no part of the start. */
+const AFTER = ["run", "collect"];
+
 function One({ run, now }: { run: Run; now: number }) {
-  const total = run.stages.reduce((sum, { ms }) => sum + ms, 0);
+  const before = run.stages.filter(({ stage }) => !AFTER.includes(stage));
+  const total = before.reduce((sum, { ms }) => sum + ms, 0);
+  const ran = run.stages.find(({ stage }) => stage === "run");
   return (
     <tr>
       <th scope="row">
@@ -58,10 +64,11 @@ function One({ run, now }: { run: Run; now: number }) {
           "–"
         )}
       </td>
-      <td class="number">{run.stages.length > 0 ? milliseconds(total) : "–"}</td>
+      <td class="number">{before.length > 0 ? milliseconds(total) : "–"}</td>
       <td>
-        <Stages run={run} total={total} />
+        <Stages stages={before} total={total} why={run.start?.why ?? null} />
       </td>
+      <td class="number">{ran ? milliseconds(ran.ms) : "–"}</td>
       <td>
         <End run={run} />
       </td>
@@ -75,24 +82,22 @@ function One({ run, now }: { run: Run; now: number }) {
   );
 }
 
-/** A bar of the stages in their order, and their names with their times. */
-function Stages({ run, total }: { run: Run; total: number }) {
-  if (run.stages.length === 0) return <span class="muted">–</span>;
+/** A bar of the stages until the code began, and their names with their times. */
+function Stages({ stages, total, why }: { stages: Run["stages"]; total: number; why: string | null }) {
+  if (stages.length === 0) return <span class="muted">–</span>;
   let from = 0;
   return (
     <div class="stages">
       <svg class="meter" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">
-        {run.stages.map(({ stage, ms }, index) => {
+        {stages.map(({ stage, ms }, index) => {
           const width = total > 0 ? (ms / total) * 100 : 0;
           const x = from;
           from += width;
-          return <rect key={stage} class={`stage-${index % 4}`} x={x} width={width} height="6" />;
+          return <rect key={`${index} ${stage}`} class={`stage stage-${stage}`} x={x} width={width} height="6" />;
         })}
       </svg>
-      <span class="small muted">
-        {run.stages.map(({ stage, ms }) => `${word(stage)} ${milliseconds(ms)}`).join(" · ")}
-      </span>
-      {run.start?.why && <span class="small why-cold">{run.start.why}</span>}
+      <span class="small muted">{stages.map(({ stage, ms }) => `${word(stage)} ${milliseconds(ms)}`).join(" · ")}</span>
+      {why && <span class="small why-cold">{why}</span>}
     </div>
   );
 }

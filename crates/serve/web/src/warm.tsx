@@ -155,7 +155,8 @@ function Figures({ page }: { page: PoolPage | null }) {
       <div class="figure card">
         <h2>Memory they hold</h2>
         <p class="value">
-          {bytes(page.memory_bytes)} <span class="of">of {bytes(page.memory_max_bytes)}</span>
+          {bytes(page.memory_bytes)}
+          {page.memory_max_bytes > 0 && <span class="of"> of {bytes(page.memory_max_bytes)}</span>}
         </p>
         <svg class="meter" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">
           <rect class="whole" width="100" height="6" />

@@ -59,7 +59,7 @@ pub(super) fn pools() -> Vec<PoolView> {
             cold_ms: 186.0,
             chance: Some(0.93),
             keep_alive_seconds: Some(340.0),
-            why: Some("5 uses are expected within 60 s; each kept saves 186 ms and holds 2.8 MiB".into()),
+            why: Some("A use is expected: an instance is used within the coming step with 93 % probability and then saves 0.186 s.".into()),
             ..pool("default", "python", &["json", "numpy"])
         },
         PoolView {
@@ -78,7 +78,7 @@ pub(super) fn pools() -> Vec<PoolView> {
             cold_ms: 74.0,
             chance: Some(0.22),
             keep_alive_seconds: Some(1_320.0),
-            why: Some("the next use is likely at 09:00, as on the last four weekdays; frozen until then".into()),
+            why: Some("The next use is likely at 09:00, as on the last four weekdays; frozen until then.".into()),
             ..pool("team-billing", "node", &[])
         },
         PoolView {
@@ -94,7 +94,7 @@ pub(super) fn pools() -> Vec<PoolView> {
             cold_ms: 8.4,
             chance: Some(0.99),
             keep_alive_seconds: Some(60.0),
-            why: Some("an instance costs 0.4 MiB: eight cover every burst of the last hour".into()),
+            why: Some("An instance costs 0.4 MiB: eight cover every burst of the last hour.".into()),
             ..pool("default", "exec", &[])
         },
         PoolView {
@@ -105,7 +105,7 @@ pub(super) fn pools() -> Vec<PoolView> {
             idle_gb_hours: 0.001,
             instance_bytes: 620_000,
             cold_ms: 9.1,
-            why: Some("the last use was 3 h ago and the gaps are longer than holding is worth".into()),
+            why: Some("The last use was 3 h ago, and the gaps are longer than holding is worth.".into()),
             ..pool("default", "sh", &[])
         },
     ]
@@ -114,13 +114,9 @@ pub(super) fn pools() -> Vec<PoolView> {
 /// A run of the last minutes: most were warm, some thawed, few cold or faulty.
 pub(super) fn past_run(id: u64, now: Timestamp) -> RunView {
     let (path, why, of): (_, Option<&str>, &[(&str, f64)]) = match id % 8 {
-        3 => ("thawed", None, &[("claim", 0.03), ("thaw", 0.11), ("send", 0.08), ("begin", 0.33)]),
-        6 => (
-            "cold",
-            Some("all 4 were taken by a burst of 9"),
-            &[("make", 171.4), ("ready", 12.2), ("send", 0.1), ("begin", 0.4)],
-        ),
-        _ => ("warm", None, &[("claim", 0.02), ("send", 0.08), ("begin", 0.29)]),
+        3 => ("thawed", None, &[("claim", 0.03), ("thaw", 0.11), ("deliver", 0.08)]),
+        6 => ("cold", Some("all 4 were taken by a burst of 9"), &[("claim", 0.02), ("make", 183.6), ("deliver", 0.1)]),
+        _ => ("warm", None, &[("claim", 0.02), ("deliver", 0.09)]),
     };
     let (pool, runtime, name) = match id % 3 {
         0 => ("default/host/python[json,numpy]", "python", "score.py"),
@@ -153,10 +149,12 @@ pub(super) fn past_run(id: u64, now: Timestamp) -> RunView {
         output: Some(RunOutput::default()),
     };
     if id == 24 {
+        run.stages.clear();
         return run;
     }
     end(&mut run, "", None, later(began_at, 1 + (id % 4) as i64));
     run.exit = Some(exit);
+    run.stages.extend(stages(&[("run", 42.0 + 611.3 * (id % 4) as f64), ("collect", 0.2)]));
     if failed {
         (run.state, run.start, run.exit, run.stages) = (RunState::Failed, None, None, Vec::new());
         run.error = Some("the host has no memory left for another instance".into());

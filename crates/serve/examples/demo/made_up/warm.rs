@@ -122,7 +122,7 @@ impl MadeUp {
             runtime: request.runtime,
             state: RunState::Running,
             start: Some(StartView { path: "warm".into(), why: None }),
-            stages: stages(&[("claim", 0.02), ("send", 0.09), ("begin", 0.31)]),
+            stages: stages(&[("claim", 0.02), ("deliver", 0.09)]),
             exit: None,
             error: None,
             peak_memory_bytes: None,
