@@ -382,7 +382,7 @@ fn hear(notes: &Mutex<Notes>, event: PoolEvent) {
         }
         PoolEvent::Failed { key, error } => tracing::warn!(pool = pool_id(&key), %error, "failed to make an instance"),
         PoolEvent::Evicted { key, bytes } => tracing::info!(pool = pool_id(&key), %bytes, "gave an instance up for want of memory"),
-        PoolEvent::Claimed { .. } | PoolEvent::Started { .. } => {}
+        PoolEvent::Claimed { .. } | PoolEvent::Finished { .. } => {}
     }
 }
 
