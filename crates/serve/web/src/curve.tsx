@@ -74,7 +74,7 @@ function options(width: number, latest: { current: Props }): uPlot.Options {
         distr: 100,
         fwd: Math.sqrt,
         bwd: (root) => root * root,
-        range: (_, __, high) => [0, high > 0 ? high * 1.04 : 1],
+        range: () => [0, Math.max(...latest.current.points.map((point) => point.idle_gb_hours), 1e-9) * 1.04],
       },
       y: { range: (_, low) => [Math.max(0, Math.floor(Math.min(low, 99) / 10) * 10), 101] },
     },

@@ -70,7 +70,14 @@ export function Lambda({ pool, lambda, fail, onApply }: Props) {
         )}
         {curve && curve.uses > 0 && at && current && (
           <>
-            <Curve points={points} current={current} at={at} onPoint={(point) => setChosen(point.lambda)} />
+            {differ(points) ? (
+              <Curve points={points} current={current} at={at} onPoint={(point) => setChosen(point.lambda)} />
+            ) : (
+              <p class="empty">
+                <strong>So far every lambda would have come to the same.</strong> The history is too short, or the uses too
+                rare, to tell them apart.
+              </p>
+            )}
             <Slider points={points} at={at} onPoint={(point) => setChosen(point.lambda)} />
             <p class="outcome" aria-live="polite">
               <span>
@@ -107,6 +114,12 @@ function currentOf(points: CurvePoint[], lambda: number): CurvePoint | undefined
       undefined,
     );
   return points.find((point) => point.current) ?? nearest();
+}
+
+/** Whether there is a curve at all. */
+function differ(points: CurvePoint[]): boolean {
+  const [first] = points;
+  return points.some((point) => point.hit_percent !== first?.hit_percent || point.idle_gb_hours !== first.idle_gb_hours);
 }
 
 function Slider(props: { points: CurvePoint[]; at: CurvePoint; onPoint: (point: CurvePoint) => void }) {

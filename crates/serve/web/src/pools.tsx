@@ -3,6 +3,9 @@
 import { bytes, count, gigabyteHours, milliseconds, percent, span } from "./format";
 import type { Pool } from "./types";
 
+/** Less than this is not worth a word. */
+const CHANCE_MIN = 0.01;
+
 interface Props {
   pools: Pool[] | null;
   chosen: string | null;
@@ -42,9 +45,9 @@ function One({ pool, chosen, onChoose }: { pool: Pool; chosen: boolean; onChoose
         </span>
         <span class="chips">
           {pool.at_least > 0 && <span class="chip">at least {pool.at_least}</span>}
-          {pool.chance !== null && (
+          {(pool.chance ?? 0) >= CHANCE_MIN && (
             <span class="chip" title="The chance of a use within the planner's coming step">
-              {percent(pool.chance)} soon
+              {percent(pool.chance ?? 0)} likely soon
             </span>
           )}
           {pool.failed > 0 && <span class="chip bad">{count(pool.failed)} could not be made</span>}
@@ -56,7 +59,7 @@ function One({ pool, chosen, onChoose }: { pool: Pool; chosen: boolean; onChoose
         <Cost name="Idle" value={`${gigabyteHours(pool.idle_gb_hours)} GB h`} note={`${bytes(pool.instance_bytes)} each`} />
         <Cost
           name="Kept for"
-          value={pool.keep_alive_seconds === null ? "–" : span(pool.keep_alive_seconds)}
+          value={pool.keep_alive_seconds ? span(pool.keep_alive_seconds) : "–"}
           note={pool.cold_ms > 0 ? `cold takes ${milliseconds(pool.cold_ms)}` : ""}
         />
       </dl>

@@ -49,7 +49,7 @@ function One({ run, now }: { run: Run; now: number }) {
     <tr>
       <th scope="row">
         <span class="run-name" title={run.name}>
-          {run.name}
+          {run.name || run.runtime}
         </span>
         <span class="place" title={run.pool}>
           {run.id} · {run.pool}

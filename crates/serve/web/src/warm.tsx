@@ -155,14 +155,14 @@ function Figures({ page }: { page: PoolPage | null }) {
       <div class="figure card">
         <h2>Memory they hold</h2>
         <p class="value">
-          {bytes(page.memory_bytes)}
-          {page.memory_max_bytes > 0 && <span class="of"> of {bytes(page.memory_max_bytes)}</span>}
+          {bytes(page.memory_bytes)}{" "}
+          {page.memory_max_bytes > 0 && <span class="of">of {bytes(page.memory_max_bytes)}</span>}
         </p>
         <svg class="meter" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">
           <rect class="whole" width="100" height="6" />
           <rect class="used" width={share * 100} height="6" />
         </svg>
-        <p class="small muted">{percent(share)} of what all pools may hold</p>
+        <p class="small muted">{share > 0 && share < 0.001 ? "< 0.1\u00a0%" : percent(share)} of what all pools may hold</p>
       </div>
       <div class="figure card">
         <h2>Held in vain so far</h2>
