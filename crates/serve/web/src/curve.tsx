@@ -3,7 +3,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import { css } from "./chart";
-import { gigabyteHours } from "./format";
+import { hourUnit, memoryHours } from "./format";
 import type { CurvePoint } from "./types";
 
 const HEIGHT = 250;
@@ -23,6 +23,15 @@ function ordered(points: CurvePoint[]): CurvePoint[] {
 
 function columns(points: CurvePoint[]): [number[], number[]] {
   return [points.map((point) => point.idle_gb_hours), points.map((point) => point.hit_percent)];
+}
+
+function most({ points }: Props): number {
+  return Math.max(...points.map((point) => point.idle_gb_hours));
+}
+
+/** By what gigabyte-hours are multiplied for the axis. */
+function scaleOf(props: Props): number {
+  return hourUnit(most(props))[1];
 }
 
 /** The marks: dashed lines from the point looked at to the axes, a ring for the one in force, a disc for the other. */
@@ -74,7 +83,7 @@ function options(width: number, latest: { current: Props }): uPlot.Options {
         distr: 100,
         fwd: Math.sqrt,
         bwd: (root) => root * root,
-        range: () => [0, Math.max(...latest.current.points.map((point) => point.idle_gb_hours), 1e-9) * 1.04],
+        range: () => [0, Math.max(most(latest.current), 1e-9) * 1.04],
       },
       y: { range: (_, low) => [Math.max(0, Math.floor(Math.min(low, 99) / 10) * 10), 101] },
     },
@@ -85,7 +94,7 @@ function options(width: number, latest: { current: Props }): uPlot.Options {
         size: 30,
         splits: (_, __, ___, high) => roots(high),
         filter: (_, ticks) => ticks,
-        values: (_, ticks) => ticks.map((tick) => String(Number(tick.toPrecision(1)))),
+        values: (_, ticks) => ticks.map((tick) => String(Number((tick * scaleOf(latest.current)).toPrecision(1)))),
       },
       {
         ...axis,
@@ -169,11 +178,11 @@ export function Curve(props: Props) {
     const point = ordered(points)[plot.current?.cursor.idx ?? -1];
     if (point) props.onPoint(point);
   };
-  const label = `Hits against idle memory for ${points.length} lambdas: ${current.hit_percent.toFixed(1)} % and ${gigabyteHours(current.idle_gb_hours)} GB h now`;
+  const label = `Hits against idle memory for ${points.length} lambdas: ${current.hit_percent.toFixed(1)} % and ${memoryHours(current.idle_gb_hours)} now`;
   return (
     <>
       <ul class="legend curve-legend" aria-hidden="true">
-        <li class="hits-against">hits against GB h idle</li>
+        <li class="hits-against">hits against idle {hourUnit(most(props))[0]}</li>
         <li class="now-ring">now</li>
         <li class="at-disc">at the slider</li>
       </ul>

@@ -59,10 +59,17 @@ export function milliseconds(value: number): string {
   return `${value >= 100 ? value.toFixed(0) : value >= 1 ? value.toFixed(1) : value.toFixed(2)} ms`;
 }
 
-/** Gigabyte-hours with as many digits as tell something. */
-export function gigabyteHours(value: number): string {
-  if (value === 0) return "0";
-  return value >= 100 ? value.toFixed(0) : value >= 0.1 ? value.toFixed(2) : value >= 0.001 ? value.toFixed(3) : "< 0.001";
+/** The unit in which so many gigabyte-hours are read best, and how many of it make one. */
+export function hourUnit(gigabyteHours: number): [string, number] {
+  if (gigabyteHours >= 0.1 || gigabyteHours === 0) return ["GB h", 1];
+  return gigabyteHours >= 1e-4 ? ["MB h", 1e3] : ["kB h", 1e6];
+}
+
+/** Memory held over time, given in gigabyte-hours, with its unit. */
+export function memoryHours(gigabyteHours: number): string {
+  const [unit, scale] = hourUnit(gigabyteHours);
+  const value = gigabyteHours * scale;
+  return `${value === 0 ? "0" : value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2)}\u00a0${unit}`;
 }
 
 /** `cgroup:/system.slice/nginx.service` as its last part and where that is. */

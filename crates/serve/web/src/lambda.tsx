@@ -3,7 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { api, Problem } from "./api";
 import { Curve } from "./curve";
-import { count, gigabyteHours } from "./format";
+import { count, memoryHours } from "./format";
 import type { CurvePoint, Pool, PoolCurve } from "./types";
 
 const REFRESH_MS = 15_000;
@@ -82,10 +82,10 @@ export function Lambda({ pool, lambda, fail, onApply }: Props) {
             <p class="outcome" aria-live="polite">
               <span>
                 At lambda {figure(at.lambda)}: <strong>{hits(at)}</strong> hits,{" "}
-                <strong>{gigabyteHours(at.idle_gb_hours)} GB h</strong> idle
+                <strong>{memoryHours(at.idle_gb_hours)}</strong> idle
               </span>
               <span class="muted">
-                now {hits(current)}, {gigabyteHours(current.idle_gb_hours)} GB h
+                now {hits(current)}, {memoryHours(current.idle_gb_hours)}
               </span>
             </p>
             <div class="apply">
@@ -133,7 +133,7 @@ function Slider(props: { points: CurvePoint[]; at: CurvePoint; onPoint: (point: 
         max={points.length - 1}
         step={1}
         value={points.indexOf(at)}
-        aria-valuetext={`lambda ${figure(at.lambda)}: ${hits(at)} hits, ${gigabyteHours(at.idle_gb_hours)} GB h idle`}
+        aria-valuetext={`lambda ${figure(at.lambda)}: ${hits(at)} hits, ${memoryHours(at.idle_gb_hours)} idle`}
         onInput={(event) => {
           const point = points[event.currentTarget.valueAsNumber];
           if (point) onPoint(point);

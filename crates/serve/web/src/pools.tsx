@@ -1,6 +1,6 @@
 /** The list of pools: how ready each is, how often that was right, and why. */
 
-import { bytes, count, gigabyteHours, milliseconds, percent, span } from "./format";
+import { bytes, count, memoryHours, milliseconds, percent, span } from "./format";
 import type { Pool } from "./types";
 
 /** Less than this is not worth a word. */
@@ -56,7 +56,7 @@ function One({ pool, chosen, onChoose }: { pool: Pool; chosen: boolean; onChoose
       <Ladder pool={pool} />
       <Hits pool={pool} />
       <dl class="costs">
-        <Cost name="Idle" value={`${gigabyteHours(pool.idle_gb_hours)} GB h`} note={`${bytes(pool.instance_bytes)} each`} />
+        <Cost name="Idle" value={memoryHours(pool.idle_gb_hours)} note={`${bytes(pool.instance_bytes)} each`} />
         <Cost
           name="Kept for"
           value={pool.keep_alive_seconds ? span(pool.keep_alive_seconds) : "–"}

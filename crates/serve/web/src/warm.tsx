@@ -2,7 +2,7 @@
 
 import { useCallback, useEffect, useState } from "preact/hooks";
 import { api, Problem } from "./api";
-import { bytes, count, gigabyteHours, percent } from "./format";
+import { bytes, count, memoryHours, percent } from "./format";
 import type { Act } from "./header";
 import { Lambda } from "./lambda";
 import { Pools } from "./pools";
@@ -136,6 +136,7 @@ function Figures({ page }: { page: PoolPage | null }) {
   const share = page.memory_max_bytes > 0 ? Math.min(1, page.memory_bytes / page.memory_max_bytes) : 0;
   const waiting = sum((pool) => pool.waiting);
   const frozen = sum((pool) => pool.frozen);
+  const [held, unit] = memoryHours(sum((pool) => pool.idle_gb_hours)).split("\u00a0");
   return (
     <section class="figures warm-figures" aria-label="All pools">
       <div class="figure card">
@@ -167,7 +168,7 @@ function Figures({ page }: { page: PoolPage | null }) {
       <div class="figure card">
         <h2>Held in vain so far</h2>
         <p class="value">
-          {gigabyteHours(sum((pool) => pool.idle_gb_hours))} <span class="of">GB h</span>
+          {held} <span class="of">{unit}</span>
         </p>
         <p class="small muted">memory of instances while none was used</p>
       </div>
