@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use model::{
     Announcement, AnnouncementId, Bounds, Bytes, BytesPerSecond, Capacity, Digest, History, Limit, METRICS, Metric,
-    MilliCores, Mode, Moment, Observation, Ordinal, Outcome, Permille, Planner, Pressure, Resource, Scope, Setting, Span,
+    MilliCores, Mode, Moment, Observation, Ordinal, Outcome, Permille, Planner, Pressure, Resource, RunEvent, Scope, Setting, Span,
     TargetId, TargetKind, TargetSample, TargetSpec, Ticket, Tier, WallTime, Weight,
 };
 use proptest::collection::vec;
@@ -47,6 +47,7 @@ fn settings() -> impl Strategy<Value = Setting> {
         of(any::<u64>()).prop_map(|bytes| Setting::Memory(bytes.map_or(Limit::Unlimited, |bytes| Limit::At(Bytes(bytes))))),
         of(any::<u64>())
             .prop_map(|rate| Setting::Bandwidth(rate.map_or(Limit::Unlimited, |rate| Limit::At(BytesPerSecond(rate))))),
+        any::<u32>().prop_map(Setting::Instances),
     ]
 }
 
@@ -149,6 +150,14 @@ fn observations() -> impl Strategy<Value = Observation> {
         (ordinals(), bounds()).prop_map(|(target, bounds)| Observation::BoundsSet { target, bounds }),
         (ordinals(), tiers()).prop_map(|(target, tier)| Observation::TierSet { target, tier }),
         tickets().prop_map(Observation::UndoAsked),
+        floats().prop_map(|lambda| Observation::LambdaSet(f64::from(lambda))),
+        (ordinals(), any::<[u64; 2]>(), any::<[u32; 2]>()).prop_map(|(target, [memory, cold], [at_least, at_most])| {
+            Observation::PoolPriced { target, memory: Bytes(memory), cold: Span::from_nanos(cold), at_least, at_most }
+        }),
+        prop::collection::vec((ordinals(), any::<u64>(), any::<i32>(), any::<bool>()), 0..5).prop_map(|events| {
+            let event = |(target, run, at, ended)| RunEvent { target, run, at: WallTime::from_unix_millis(i64::from(at)), ended };
+            Observation::Runs(events.into_iter().map(event).collect())
+        }),
         decisions.prop_map(|(ticket, resource, before, after, undo)| {
             let made = support::decision(ticket >> 8, resource, before, after);
             Observation::Adopted(Box::new(if undo { support::restore(ticket >> 9, &made) } else { made }))

@@ -201,7 +201,7 @@ impl Core {
 /// What an idle instance holds, on average.
 fn instance_bytes(counts: &Counts) -> Bytes {
     let idle = (counts.waiting + counts.frozen) as u64;
-    if idle == 0 { MEMORY } else { Bytes((counts.idle_bytes.0 / idle).max(1 << 16)) }
+    counts.idle_bytes.0.checked_div(idle).map_or(MEMORY, |bytes| Bytes(bytes.max(1 << 16)))
 }
 
 /// Memory that can be had without swapping, in bytes.

@@ -23,10 +23,13 @@ const FEED: usize = 64;
 /// Stack of the thread that follows a run.
 const STACK: usize = 256 << 10;
 
+/// A piece of output, and whether it is of standard error.
+type Chunk = (bool, Arc<[u8]>);
+
 /// What one run wrote, in the order in which it came.
 #[derive(Default)]
 struct Log {
-    chunks: Vec<(bool, Arc<[u8]>)>,
+    chunks: Vec<Chunk>,
     bytes: usize,
     truncated: bool,
 }
@@ -171,7 +174,7 @@ impl Records {
     }
 
     /// Chunks from `next` on, and the run itself when it has ended.
-    fn since(&self, id: u64, next: usize) -> Option<(Vec<(bool, Arc<[u8]>)>, Option<RunView>)> {
+    fn since(&self, id: u64, next: usize) -> Option<(Vec<Chunk>, Option<RunView>)> {
         let runs = self.runs();
         let record = runs.get(&id)?;
         let chunks = record.log.chunks.get(next..).unwrap_or_default().to_vec();
