@@ -154,7 +154,7 @@ fn observations() -> impl Strategy<Value = Observation> {
         (ordinals(), any::<[u64; 2]>(), any::<[u32; 2]>()).prop_map(|(target, [memory, cold], [at_least, at_most])| {
             Observation::PoolPriced { target, memory: Bytes(memory), cold: Span::from_nanos(cold), at_least, at_most }
         }),
-        prop::collection::vec((ordinals(), any::<u64>(), any::<i32>(), any::<bool>()), 0..5).prop_map(|events| {
+        vec((ordinals(), any::<u64>(), any::<i32>(), any::<bool>()), 0..5).prop_map(|events| {
             let event = |(target, run, at, ended)| RunEvent { target, run, at: WallTime::from_unix_millis(i64::from(at)), ended };
             Observation::Runs(events.into_iter().map(event).collect())
         }),

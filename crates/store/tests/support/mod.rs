@@ -81,7 +81,7 @@ pub fn decision(ticket: u64, resource: Resource, before: u64, after: u64) -> Dec
             figures: OfferFigures { chance: 0.3, seconds_saved: 12.5, make_cost: 1e-9, hold_cost: f32::MAX },
             wanted: 3.3,
             caps: vec![Cap::InUse, Cap::BoundMax, Cap::Capacity, Cap::BoundMin],
-            habit: Some(model::Habit { period: Some((model::Span::from_secs(900), 0.8)), follows: Some(model::Ordinal(3)) }),
+            habit: Some(model::Habit { period: Some((Span::from_secs(900), 0.8)), follows: Some(Ordinal(3)) }),
         },
     }
 }
