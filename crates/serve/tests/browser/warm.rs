@@ -37,6 +37,25 @@ fn a_person_tries_a_lambda_before_it_is_set() {
     assert_eq!(browser.faults, Vec::<String>::new());
 }
 
+#[test]
+fn what_a_run_wrote_is_text() {
+    let demo = demo();
+    let Some(mut browser) = browser(&demo) else { return };
+    browser.open(&format!("{}/#token={TOKEN}", demo.url));
+    browser.wait_for("document.querySelectorAll('.row').length === 7");
+    browser.evaluate("location.hash = '#/warm'");
+    browser.wait_for("document.querySelectorAll('.runs tbody tr').length === 24");
+    browser.click(".runs tbody tr:nth-of-type(2) button.run-name");
+    browser.wait_for("document.querySelector('.wrote pre')?.textContent.includes('<b>done</b>')");
+    assert_eq!(browser.evaluate("document.querySelector('.wrote b')"), serde_json::Value::Null);
+    photograph(&mut browser, "warm-output", false);
+    browser.present(1400, 1000, false);
+    browser.click(".runs tbody tr:first-child button.stop");
+    browser.wait_for("document.querySelector('.toast.good')?.innerText.includes('Run 24 is stopped')");
+    browser.wait_for("document.querySelector('.runs tbody tr:first-child').innerText.includes('stopped')");
+    assert_eq!(browser.faults, Vec::<String>::new());
+}
+
 fn press_right(browser: &mut crate::chromium::Chromium) {
     for kind in ["keyDown", "keyUp"] {
         let key = serde_json::json!({"type": kind, "key": "ArrowRight", "code": "ArrowRight", "windowsVirtualKeyCode": 39});

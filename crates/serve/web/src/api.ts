@@ -102,6 +102,8 @@ export const api = {
   pools: () => get<PoolPage>("/v1/pools"),
   curve: (pool: string, signal?: AbortSignal) => get<PoolCurve>(`/v1/pools/${encodeURIComponent(pool)}/curve`, signal),
   runs: (limit: number) => get<{ runs: Run[] }>(`/v1/runs?limit=${limit}`),
+  run: (id: number) => get<Run>(`/v1/runs/${id}`),
+  stopRun: (id: number) => send("DELETE", `/v1/runs/${id}`),
   setLambda: (lambda: number) => send("PUT", "/v1/lambda", { lambda }),
   setMode: (mode: Mode, target?: string) => send("PUT", "/v1/mode", target ? { mode, target } : { mode }),
   setKillSwitch: (engaged: boolean) => send("PUT", "/v1/kill-switch", { engaged }),

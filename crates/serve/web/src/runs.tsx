@@ -1,9 +1,14 @@
 /** The newest runs: how each came by its instance, how long every stage of its start took, how it ended. */
 
+import { useState } from "preact/hooks";
+import { api } from "./api";
 import { ago, bytes, milliseconds, word } from "./format";
+import type { Act } from "./header";
+import { Output } from "./output";
 import type { Run } from "./types";
 
-export function Runs({ runs, now }: { runs: Run[] | null; now: number }) {
+export function Runs({ runs, now, act }: { runs: Run[] | null; now: number; act: Act }) {
+  const [open, setOpen] = useState<number | null>(null);
   return (
     <section class="runs" aria-labelledby="runs-title">
       <div class="title">
@@ -30,7 +35,18 @@ export function Runs({ runs, now }: { runs: Run[] | null; now: number }) {
                 <th scope="col" class="number">When</th>
               </tr>
             </thead>
-            <tbody>{runs?.map((run) => <One key={run.id} run={run} now={now} />)}</tbody>
+            <tbody>
+              {runs?.map((run) => (
+                <One
+                  key={run.id}
+                  run={run}
+                  now={now}
+                  act={act}
+                  open={open === run.id}
+                  onOpen={(opened) => setOpen(opened ? run.id : null)}
+                />
+              ))}
+            </tbody>
           </table>
         </div>
       )}
@@ -41,16 +57,45 @@ export function Runs({ runs, now }: { runs: Run[] | null; now: number }) {
 /** What comes after the code has begun: no part of the start. */
 const AFTER = ["run", "collect"];
 
-function One({ run, now }: { run: Run; now: number }) {
+interface OneProps {
+  run: Run;
+  now: number;
+  act: Act;
+  open: boolean;
+  onOpen: (open: boolean) => void;
+}
+
+function One(props: OneProps) {
+  const { run, open } = props;
+  return (
+    <>
+      <Row {...props} />
+      {open && (
+        <tr class="wrote">
+          <td colSpan={8}>
+            <Output run={run} />
+          </td>
+        </tr>
+      )}
+    </>
+  );
+}
+
+function Row({ run, now, act, open, onOpen }: OneProps) {
   const before = run.stages.filter(({ stage }) => !AFTER.includes(stage));
   const total = before.reduce((sum, { ms }) => sum + ms, 0);
   const ran = run.stages.find(({ stage }) => stage === "run");
   return (
     <tr>
       <th scope="row">
-        <span class="run-name" title={run.name}>
+        <button
+          class="plain run-name"
+          aria-expanded={open}
+          onClick={() => onOpen(!open)}
+          title={`${open ? "Hide" : "Show"} what ${run.name || run.runtime} wrote`}
+        >
           {run.name || run.runtime}
-        </span>
+        </button>
         <span class="place" title={run.pool}>
           {run.id} · {run.pool}
         </span>
@@ -70,7 +115,7 @@ function One({ run, now }: { run: Run; now: number }) {
       </td>
       <td class="number">{ran ? milliseconds(ran.ms) : "–"}</td>
       <td>
-        <End run={run} />
+        <End run={run} act={act} />
       </td>
       <td class="number">{run.peak_memory_bytes === null ? "–" : bytes(run.peak_memory_bytes)}</td>
       <td class="number">
@@ -109,8 +154,17 @@ const ENDS: Record<string, string> = {
   stopped: "stopped",
 };
 
-function End({ run }: { run: Run }) {
-  if (run.state === "running") return <span class="chip">running</span>;
+function End({ run, act }: { run: Run; act: Act }) {
+  if (run.state === "running") {
+    return (
+      <span class="ended">
+        <span class="chip">running</span>
+        <button class="stop" onClick={() => act(() => api.stopRun(run.id), `Run ${run.id} is stopped.`)}>
+          Stop
+        </button>
+      </span>
+    );
+  }
   if (run.state === "failed") {
     return (
       <span class="ended">

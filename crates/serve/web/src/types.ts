@@ -193,6 +193,12 @@ export interface PoolCurve {
   points: CurvePoint[];
 }
 
+export interface RunOutput {
+  stdout_base64: string;
+  stderr_base64: string;
+  truncated: boolean;
+}
+
 export interface Run {
   id: number;
   pool: string;
@@ -207,6 +213,8 @@ export interface Run {
   cpu_seconds: number | null;
   began_at: string;
   ended_at: string | null;
+  /** Only where one run is asked for. */
+  output: RunOutput | null;
 }
 
 /** An event of `/v1/events`. */

@@ -75,7 +75,7 @@ export function Warm({ now, act, fail }: Props) {
           </div>
         </>
       )}
-      {(runs === null || runs.length > 0 || (page !== null && page.pools.length > 0)) && <Runs runs={runs} now={now} />}
+      {(runs === null || runs.length > 0 || (page !== null && page.pools.length > 0)) && <Runs runs={runs} now={now} act={act} />}
     </>
   );
 }
