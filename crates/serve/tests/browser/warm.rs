@@ -64,6 +64,39 @@ fn press_right(browser: &mut crate::chromium::Chromium) {
 }
 
 #[test]
+fn a_reader_may_look_at_lambdas_only() {
+    let demo = demo();
+    let Some(mut browser) = browser(&demo) else { return };
+    browser.open(&format!("{}/#token=frn_reader", demo.url));
+    browser.wait_for("document.querySelectorAll('.row').length === 7");
+    browser.evaluate("location.hash = '#/warm'");
+    browser.wait_for("document.querySelector('.lambda .uplot canvas')");
+    browser.evaluate("document.querySelector('.slider input').focus()");
+    press_right(&mut browser);
+    browser.click(".apply .primary");
+    browser.wait_for("document.querySelector('.toast.bad')?.innerText.includes('rita is a reader')");
+    assert_eq!(demo.backend.state().warm.lambda.to_string(), "2");
+}
+
+#[test]
+fn a_host_that_keeps_none_says_what_to_do() {
+    let demo = demo();
+    let Some(mut browser) = browser(&demo) else { return };
+    browser.open(&format!("{}/#token={TOKEN}", demo.url));
+    browser.wait_for("document.querySelectorAll('.row').length === 7");
+    let problem = r#"{"detail": "warm instances are not available here", "remedy": "see forerun doctor"}"#;
+    browser.evaluate(&format!(
+        "(() => {{ const real = window.fetch; window.fetch = (path, ...rest) => path.startsWith('/v1/pools') \
+         ? Promise.resolve(new Response('{problem}', {{status: 503}})) : real(path, ...rest); }})()"
+    ));
+    browser.evaluate("location.hash = '#/warm'");
+    browser.wait_for("document.querySelector('.warm-empty')?.innerText.includes('forerun doctor')");
+    browser.wait_for("!document.querySelector('.toast')");
+    photograph(&mut browser, "warm-absent", true);
+    assert_eq!(browser.faults, Vec::<String>::new());
+}
+
+#[test]
 fn an_idle_host_says_how_to_run_something() {
     let demo = demo_of(MadeUp::newborn());
     let Some(mut browser) = browser(&demo) else { return };

@@ -90,7 +90,7 @@ function Absent({ problem }: { problem: Problem }) {
     <div class="card empty warm-empty">
       <h1>Warm instances</h1>
       <p>
-        <strong>Not here: {problem.message}.</strong>
+        <strong>Nothing is kept ready: {problem.message}.</strong>
       </p>
       <p>
         To keep code ready before it is asked for, forerun needs namespaces and control groups of this host;{" "}
