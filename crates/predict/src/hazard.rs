@@ -371,7 +371,7 @@ mod tests {
     #[test]
     fn a_new_unit_starts_from_what_others_taught() {
         // Bursts of eight steps, again and again; the last unit appears late and has its first.
-        let burst = |slot: usize, step: u32| (step / 8 + slot as u32 * 7) % 20 == 0;
+        let burst = |slot: usize, step: u32| (step / 8 + slot as u32 * 7).is_multiple_of(20);
         let (mut model, _) = run(11, 2_000, burst);
         model.add(None);
         let mut said = Vec::new();
