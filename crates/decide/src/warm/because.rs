@@ -36,12 +36,7 @@ impl fmt::Display for Text<'_> {
         let WarmBecause { choice, lambda, habits, announced } = self.because;
         let name = |place: usize| self.ladder.rungs().get(place).map_or("?", |rung| rung.name);
         let figures = choice.figures;
-        write!(
-            f,
-            "{}: used in the next step with {:.1} % chance",
-            name(choice.rung),
-            100.0 * f64::from(figures.chance)
-        )?;
+        write!(f, "{}: used in the next step with {:.1} % chance", name(choice.rung), 100.0 * f64::from(figures.chance))?;
         match (announced, habits.period, habits.follows) {
             (true, _, _) => write!(f, " (announced)")?,
             (false, Some((steps, share)), _) => write!(f, " (every {steps} steps in {:.0} % of uses)", 100.0 * share)?,
