@@ -6,8 +6,10 @@
 //! iff what a cold start is expected to cost exceeds what waiting in vain is expected to cost. Where making is free, no other plan is
 //! cheaper: nothing decided for one step changes what the next may do. Pure: time comes in.
 
+mod because;
 mod ladder;
 mod planner;
 
-pub use ladder::{Choice, Ladder, Rung};
-pub use planner::{Readiness, UnitSpec, WarmBecause, WarmPlanner, WarmSettings};
+pub use because::WarmBecause;
+pub use ladder::{Choice, Ladder, Rung, Stakes};
+pub use planner::{Readiness, UnitSpec, WarmPlanner, WarmSettings};

@@ -73,6 +73,8 @@ struct SlotState {
     /// The slot that is claimed before this one.
     below: Option<usize>,
     track: Track,
+    /// Busy when the running step began.
+    busy: bool,
     own: Vec<Counter>,
     /// What the standing prediction rests on; `None` when none was made.
     standing: Option<Standing>,
@@ -115,7 +117,7 @@ impl ArrivalModel {
     /// Adds a slot and returns its ordinal, counted from 0. `below` is the slot that is claimed before it, of the same unit.
     pub fn add(&mut self, below: Option<usize>) -> usize {
         let own = vec![Counter::NEW; OWN_SIZES.iter().sum()];
-        self.slots.push(SlotState { below, track: Track::new(), own, standing: None });
+        self.slots.push(SlotState { below, track: Track::new(), busy: false, own, standing: None });
         self.chains.add();
         self.slots.len() - 1
     }
@@ -199,7 +201,8 @@ impl ArrivalModel {
     fn remember(&mut self, happened: &Happened<'_>) {
         let mut begun = Vec::new();
         for (slot, state) in self.slots.iter_mut().enumerate() {
-            state.track.push(self.step, happened.active[slot], happened.counts[slot]);
+            state.track.push(self.step, happened.active[slot], happened.counts[slot], state.busy);
+            state.busy = happened.busy[slot];
             if state.below.is_none() && state.track.just_started() {
                 begun.push(slot as u32);
             }
@@ -226,7 +229,7 @@ impl ArrivalModel {
         for ahead in 0..steps {
             let around = Around { tide: self.tide(), ..clock(coming.plus(step.times(u64::from(ahead)))) };
             chances.push(self.foresee(&track, &state.own, &around, self.step + ahead).1);
-            track.push(self.step + ahead, false, 0);
+            track.push(self.step + ahead, false, 0, false);
         }
         chances
     }
@@ -371,7 +374,7 @@ mod tests {
     #[test]
     fn a_new_unit_starts_from_what_others_taught() {
         // Bursts of eight steps, again and again; the last unit appears late and has its first.
-        let burst = |slot: usize, step: u32| (step / 8 + slot as u32 * 7) % 20 == 0;
+        let burst = |slot: usize, step: u32| (step / 8 + slot as u32 * 7).is_multiple_of(20);
         let (mut model, _) = run(11, 2_000, burst);
         model.add(None);
         let mut said = Vec::new();

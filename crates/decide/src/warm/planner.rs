@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use model::{Bytes, Span, WallTime};
-use predict::hazard::{ArrivalModel, Habits, Happened};
+use predict::hazard::{ArrivalModel, Happened};
 
+use super::because::WarmBecause;
 use super::ladder::{Choice, Ladder, Stakes};
 
 /// How the planner works and what things cost.
@@ -46,19 +47,6 @@ pub struct UnitSpec {
     pub cold: Span,
     /// The tier's factor on lambda; 1 = standard.
     pub price: f64,
-}
-
-/// Why a unit's instances stand where they stand.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct WarmBecause {
-    /// What was chosen for the last instance at this rung, its four figures, and what was refused.
-    pub choice: Choice,
-    /// Lambda times the unit's price.
-    pub lambda: f64,
-    /// Its period and predecessor, where they stand out.
-    pub habits: Habits,
-    /// Whether an announcement set the chance.
-    pub announced: bool,
 }
 
 /// So many instances of a unit, on one rung, until the next plan.

@@ -81,6 +81,6 @@ mod tests {
         assert!((0..5_000).map(|value| coarse(value, 16)).is_sorted());
         assert!((0..=1_000).map(|value| rate_bin(value as f32 / 1_000.0, 24)).is_sorted());
         assert_eq!([coarse(0, 16), coarse(3, 16), coarse(4, 16), coarse(9_999, 16)], [0, 3, 4, 15]);
-        assert_eq!(join(&[(1, 4), (9, 3), (1, 2)]), 1 * 6 + 2 * 2 + 1);
+        assert_eq!(join(&[(1, 4), (9, 3), (1, 2)]), 6 + 2 * 2 + 1);
     }
 }

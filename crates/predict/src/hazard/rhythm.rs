@@ -9,15 +9,19 @@ const LAG_MAX: usize = 1_500;
 const USES_MAX: usize = 64;
 /// Each use fades what was counted by this factor.
 const FADE: f32 = 0.995;
+/// When a use counts so much, all is scaled down.
+const WEIGHT_MAX: f32 = 1e6;
 
 /// The uses of one unit and what they say of periods.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rhythm {
     /// Steps of the latest uses, oldest first.
     uses: Vec<u32>,
-    /// How often two uses lay so far apart.
+    /// How often two uses lay so far apart, and how many uses there were, both in units of `weight`.
     lags: Vec<f32>,
     total: f32,
+    /// What the next use counts: instead of fading all that was counted, each use counts more than the one before.
+    weight: f32,
     best: Option<Period>,
 }
 
@@ -47,13 +51,19 @@ impl Rhythm {
         if self.lags.len() <= furthest {
             self.lags.resize(furthest + 1, 0.0);
         }
-        self.lags.iter_mut().for_each(|lag| *lag *= FADE);
+        self.weight = (self.weight / FADE).max(1.0);
+        if self.weight > WEIGHT_MAX {
+            let weight = self.weight;
+            self.lags.iter_mut().for_each(|lag| *lag /= weight);
+            self.total /= weight;
+            self.weight = 1.0;
+        }
         for &earlier in &self.uses {
             if let Some(lag) = self.lags.get_mut((step - earlier) as usize) {
-                *lag += 1.0;
+                *lag += self.weight;
             }
         }
-        self.total = self.total * FADE + 1.0;
+        self.total += self.weight;
         if self.uses.len() == USES_MAX {
             self.uses.remove(0);
         }
@@ -61,23 +71,28 @@ impl Rhythm {
         self.best = self.search(step);
     }
 
+    /// The best of the period so far and the lags that this use counted for: the others have only lost.
     fn search(&self, step: u32) -> Option<Period> {
         let span = (step - self.uses[0]) as f32;
         if self.uses.len() < 4 || span < 1.0 {
             return None;
         }
         let rate = ((self.uses.len() - 1) as f32 / span).min(0.999);
-        let expected = self.total * rate;
+        let total = self.total / self.weight;
+        let expected = total * rate;
         let spread = (expected * (1.0 - rate)).max(0.5).sqrt();
+        let counted = |lag: u32| self.lags.get(lag as usize).map_or(0.0, |count| count / self.weight);
+        let latest = self.uses.iter().rev().skip(1).map(|&earlier| step - earlier);
         let mut best = (2.0, None);
-        for (lag, &count) in self.lags.iter().enumerate().skip(1) {
-            let surplus = (count - expected) / spread;
-            // A multiple of a period is as frequent as the period; it must be clearly better to win.
-            if surplus > best.0 * 1.1 {
-                best = (surplus, Some(Period { steps: lag as u32, share: (count / self.total).min(1.0) }));
+        for lag in self.best.map(|best| best.steps).into_iter().chain(latest) {
+            let surplus = (counted(lag) - expected) / spread;
+            // A multiple of a period is as frequent as the period: the shorter wins unless the longer is clearly better.
+            let needed = if best.1.is_some_and(|best: u32| lag < best) { best.0 / 1.1 } else { best.0 * 1.1 };
+            if surplus > needed && best.1 != Some(lag) {
+                best = (surplus, Some(lag));
             }
         }
-        best.1
+        best.1.map(|steps| Period { steps, share: (counted(steps) / total).min(1.0) })
     }
 
     /// The period, where one stands out.

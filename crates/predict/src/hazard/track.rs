@@ -48,8 +48,8 @@ impl Track {
         }
     }
 
-    /// Takes in one step; `count` = requests that arrived.
-    pub fn push(&mut self, step: u32, used: bool, count: u32) {
+    /// Takes in one step; `count` = requests that arrived, `runs_on` = it only went on with what began earlier.
+    pub fn push(&mut self, step: u32, used: bool, count: u32, runs_on: bool) {
         self.steps += 1;
         let value = f32::from(u8::from(used));
         for (rate, half_life) in self.rates.iter_mut().zip(HALF_LIVES) {
@@ -71,7 +71,9 @@ impl Track {
                 }
                 self.since_start = 0;
             }
-            self.rhythm.learn(step);
+            if !runs_on {
+                self.rhythm.learn(step);
+            }
             self.uses += 1;
             self.age = 0;
             self.last_count = count;
@@ -131,7 +133,7 @@ mod tests {
     fn remembers_gaps_starts_and_ages() {
         let mut track = Track::new();
         for (step, used) in "0110010".chars().zip(0..).map(|(c, step)| (step, c == '1')) {
-            track.push(step, used, 1);
+            track.push(step, used, 1, false);
         }
         assert_eq!((track.age, track.uses, track.steps), (1, 3, 7));
         assert_eq!(track.gaps[..3], [3, 1, 0]);

@@ -27,12 +27,12 @@ pub struct PoolOptions {
     pub steps_max: usize,
     /// More instances of a unit at once than this are not looked at.
     pub levels_max: usize,
-    /// What a cold start costs, in seconds of waiting (FeMux: the mean of the Azure trace).
+    /// What a cold start costs, in seconds of waiting (the figure of the RUM metric of FeMux).
     pub cold_s: f64,
     /// How many GB seconds of idle memory are worth one second of waiting (FeMux).
     pub gb_s_per_s: f64,
     /// What an instance holds where the trace does not say, in GB: the median application of the Azure trace (Shahrad et al.,
-    /// Serverless in the Wild, ATC 2020, section 3.4).
+    /// Serverless in the Wild, ATC 2020).
     pub memory_gb: f64,
     /// Every unit counts the same, whatever the trace says of how many real ones it stands for.
     pub equal_weights: bool,

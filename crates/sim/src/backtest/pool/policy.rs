@@ -42,7 +42,7 @@ pub type Tallies = Vec<Vec<UnitTally>>;
 ///
 /// Rules, the same for all: a slot that is needed in a step and is neither ready nor still busy starts cold, once. A slot
 /// that is ready for a step in which nobody needs it is idle for the whole step. A slot in use is not idle. Making an instance
-/// ready ahead costs what it holds from then on, nothing else, for every policy (FeMux, RainbowCake and SPES count so too).
+/// ready ahead costs what it holds from then on, nothing else, for every policy.
 pub fn tally(policy: &dyn PoolPolicy, workload: &Workload, options: &PoolOptions) -> Tallies {
     let points = policy.points().len();
     let mut keeper = policy.begin(workload, options);

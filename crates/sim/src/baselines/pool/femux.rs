@@ -1,9 +1,9 @@
-//! FeMux: which forecaster sizes a unit's next block follows from features of its last (Ewing et al., FeMux, EuroSys 2025).
+//! FeMux: which forecaster sizes a unit's next block follows from features of its last (FeMux; reconstructed from a summary).
 //!
 //! Per block of 504 minutes every forecaster is followed on the side and charged. Blocks are clustered by four features (k-means); a
 //! unit's next block is served by the forecaster that was cheapest, by RUM, over all blocks of the cluster of its last one. Forecasters
-//! see 120 minutes: AR(10), the ten strongest harmonics, a Markov chain, and keep-alive of 5 and 10 minutes. The paper rounds
-//! forecasts to instances; here each forecaster competes with several thresholds, which can only help it.
+//! see 120 minutes: AR(10), the ten strongest harmonics, a Markov chain, and keep-alive of 5 and 10 minutes. Each
+//! forecaster competes at several thresholds, since one that suits all costs would have to be guessed.
 
 mod blocks;
 mod forecasters;

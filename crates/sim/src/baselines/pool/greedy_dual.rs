@@ -1,4 +1,4 @@
-//! Greedy-Dual keep-alive: a cache of instances without expiry (Fuerst and Sharma, FaasCache, ASPLOS 2021, 4.1).
+//! Greedy-Dual keep-alive: a cache of instances without expiry (Fuerst and Sharma, FaasCache, ASPLOS 2021).
 //!
 //! Priority = clock + frequency * cold start / size, set at each use. When the cache is over its size the lowest goes, and the clock
 //! becomes its priority. What counts as size is memory by the unit's weight, since a row may stand for many units.

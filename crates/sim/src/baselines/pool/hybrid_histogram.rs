@@ -1,4 +1,4 @@
-//! Hybrid histogram: keep and prewarm by the distribution of idle times (Shahrad et al., Serverless in the Wild, ATC 2020, 4.2).
+//! Hybrid histogram: keep and prewarm by the distribution of idle times (Shahrad et al., Serverless in the Wild, ATC 2020).
 //!
 //! Idle times fall into one-minute bins. When half of them lie beyond the bins, the next one is forecast (ARIMA) and the instance
 //! is loaded around it; when the histogram is flat (CV of the bin counts below 2), it is kept for its whole range; else it is

@@ -1,4 +1,4 @@
-//! IceBreaker: the next minute's concurrency from the lowest harmonics of the recent past (Roy et al., ASPLOS 2022, 3.1).
+//! IceBreaker: the next minute's concurrency from the lowest harmonics of the recent past (Roy et al., ASPLOS 2022).
 //!
 //! An hour is detrended, its ten lowest harmonics are continued by one step, and an instance is kept where the forecast reaches a
 //! threshold. The paper's second kind of server (cheaper, slower) has no place in this score.

@@ -1,4 +1,4 @@
-//! RainbowCake: keep for a quantile of the gap between calls, never longer than a cold start is worth (Yu et al., ASPLOS 2024, 5).
+//! RainbowCake: keep for a quantile of the gap between calls, never longer than a cold start is worth (RainbowCake; reconstructed from a summary).
 //!
 //! With arrivals taken as Poisson, a gap ends within `-ln(1 - p) * mean gap` with chance p; the mean is that of the last six gaps. The
 //! time to live is the lesser of that and of the cold start's worth in memory. Then the layers go one by one; of its three layers

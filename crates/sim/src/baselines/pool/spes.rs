@@ -1,5 +1,5 @@
 //! SPES: a unit is put into a category by the lengths of its quiet times, and loaded around the predicted ends of those
-//! (Lee et al., SPES: Towards Optimizing Performance-Resource Trade-Off for Serverless Functions, ICDE 2024, sections 3 and 4).
+//! (Lee et al., SPES: Towards Optimizing Performance-Resource Trade-Off for Serverless Functions, ICDE 2024).
 //!
 //! The categories are found on the first half, the less certain ones by simulation on its last third; every five new quiet times a unit
 //! is looked at again. Units that fit no category are kept for a minute.
