@@ -15,7 +15,7 @@ pub(crate) const JOB_ID: u32 = 1_000;
 /// What of an instance's limits is set from inside.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Inside {
-    /// Bytes in each of `/tmp` and `/work`, and the longest file.
+    /// Bytes in each of `/tmp` and `/job`, and the longest file.
     pub(crate) disk: u64,
     /// Files in each.
     pub(crate) inodes: u32,
@@ -31,14 +31,14 @@ pub(crate) fn mount_own(inside: Inside) -> io::Result<()> {
     const FLAGS: libc::c_ulong = libc::MS_NOSUID | libc::MS_NODEV;
     let options = format!("size={},nr_inodes={},uid={JOB_ID},gid={JOB_ID},mode=", inside.disk, inside.inodes);
     let tmp = sys::c_path(format!("{options}1777"))?;
-    let work = sys::c_path(format!("{options}0700"))?;
+    let job = sys::c_path(format!("{options}0700"))?;
     what("mount /tmp", sys::mount(c"tmpfs", c"/tmp", c"tmpfs", FLAGS, &tmp))?;
-    what("mount /work", sys::mount(c"tmpfs", c"/work", c"tmpfs", FLAGS, &work))?;
+    what("mount /job", sys::mount(c"tmpfs", c"/job", c"tmpfs", FLAGS, &job))?;
     // Of the own processes and nothing else: no /proc/sys, kcore, keys, sysrq-trigger, timer_list, ...
     what("mount /proc", mount_proc(c"subset=pid"))?;
     // SAFETY: seven bytes that outlive the call.
     what("set the host's name", sys::check(unsafe { libc::sethostname(c"sandbox".as_ptr(), 7) }.into()))?;
-    what("enter /work", std::env::set_current_dir("/work"))
+    what("enter /job", std::env::set_current_dir("/job"))
 }
 
 /// Mounts the `/proc` of the own process namespace.
@@ -96,7 +96,7 @@ fn clear_capabilities() -> io::Result<()> {
     sys::check(unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), none.as_ptr()) }).map(drop)
 }
 
-/// The second layer below the mounts: reads and executes what the image shows, writes to `/tmp`, `/work` and the harmless devices,
+/// The second layer below the mounts: reads and executes what the image shows, writes to `/tmp`, `/job` and the harmless devices,
 /// and nothing else; no TCP, no signals or abstract sockets outwards. On a kernel without Landlock it does less, or nothing.
 pub(crate) fn restrict_paths() -> Result<(), landlock::RulesetError> {
     let abi = ABI::V6;
@@ -108,7 +108,7 @@ pub(crate) fn restrict_paths() -> Result<(), landlock::RulesetError> {
         .handle_access(AccessNet::from_all(abi))?
         .scope(Scope::from_all(abi))?
         .create()?;
-    let folders = [("/", AccessFs::from_read(abi)), ("/tmp", writable), ("/work", writable)];
+    let folders = [("/", AccessFs::from_read(abi)), ("/tmp", writable), ("/job", writable)];
     let files = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"].map(|path| (path, devices));
     for (path, access) in folders.into_iter().chain(files) {
         // A path that an image lacks needs no rule.

@@ -208,7 +208,7 @@ impl Host {
         let folders =
             (0..instance.key.dependencies.folders.len()).map(|number| format!("/deps/{number}")).collect::<Vec<_>>();
         let path = format!("NODE_PATH={}", folders.join(":"));
-        let environment = ["PATH=/usr/bin:/bin", "HOME=/work", "LANG=C.UTF-8", path.as_str()];
+        let environment = ["PATH=/usr/bin:/bin", "HOME=/job", "LANG=C.UTF-8", path.as_str()];
         let message = Writer::new(tag::START).u8(given::PATH_WITH_EXTRA).bytes(program.as_bytes());
         let message = message.list(arguments.iter()).list(environment.iter()).u32(0);
         message.send(&instance.line, &[theirs.as_fd()])?;
@@ -296,7 +296,7 @@ impl Host {
             let why = format!("{} takes its code sealed, not as {}", key.runtime, path.display());
             return Err(SandboxError::BadRun { why });
         }
-        let own = path.strip_prefix("/work").unwrap_or(path);
+        let own = path.strip_prefix("/job").unwrap_or(path);
         let is_there = run.files.iter().any(|file| file.path == own) || self.image(&key.image)?.has(path);
         if !is_there {
             let source = std::io::Error::from_raw_os_error(libc::ENOENT);

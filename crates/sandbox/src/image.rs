@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 /// The name of the image that is made of the host's own programs.
 pub const HOST: &str = "host";
 
-/// What an image consists of. The rest (`/etc`, `/dev`, `/proc`, `/tmp`, `/work`) is generated.
+/// What an image consists of. The rest (`/etc`, `/dev`, `/proc`, `/tmp`, `/job`) is generated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Image {
     /// Folders and files of the host and where they are seen, read-only.

@@ -100,13 +100,13 @@ impl FromStr for Runtime {
 pub struct Limits {
     /// CPU time per time, at least 10 millicores.
     pub cpu: MilliCores,
-    /// Memory and swap together, with what is written to `/tmp` and `/work`.
+    /// Memory and swap together, with what is written to `/tmp` and `/job`.
     pub memory: Bytes,
     /// Processes and threads.
     pub pids: u32,
-    /// Bytes in `/tmp`, and the same again in `/work`.
+    /// Bytes in `/tmp`, and the same again in `/job`.
     pub disk: Bytes,
-    /// Files and folders in `/tmp`, and the same again in `/work`.
+    /// Files and folders in `/tmp`, and the same again in `/job`.
     pub inodes: u32,
 }
 

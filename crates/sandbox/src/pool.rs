@@ -67,7 +67,7 @@ pub struct Claimed {
     pub start: StartPath,
 }
 
-type Listener = Box<dyn Fn(PoolEvent) + Send + Sync>;
+type Listener = Arc<dyn Fn(PoolEvent) + Send + Sync>;
 
 /// What the pool shares with its makers.
 pub(crate) struct Inner {
@@ -110,7 +110,7 @@ impl Pool {
         makers: usize,
         listener: impl Fn(PoolEvent) + Send + Sync + 'static,
     ) -> Result<Pool, SandboxError> {
-        let listener = Box::new(listener);
+        let listener = Arc::new(listener);
         let inner = Arc::new(Inner { host, shelves: Mutex::default(), changed: Condvar::new(), listener });
         let mut pool = Pool { inner, makers: Vec::new() };
         for number in 0..makers.max(1) {
@@ -192,8 +192,9 @@ impl Pool {
         let began = Instant::now();
         self.inner.host.check_run(key, run)?;
         let notify = |key: Arc<Key>| {
-            let inner = self.inner.clone();
-            Some(Notify(Box::new(move |finished| inner.tell(PoolEvent::Finished { key, finished: finished.clone() }))))
+            // Not the pool itself: a job that holds it could be the last to let go of the host that runs the job.
+            let listener = self.inner.listener.clone();
+            Some(Notify(Box::new(move |finished| listener(PoolEvent::Finished { key, finished: finished.clone() }))))
         };
         loop {
             match self.claim(key) {

@@ -9,7 +9,7 @@ use crate::image::Image;
 use crate::sys;
 
 /// Folders that instances mount their own things on.
-const EMPTY: [&str; 6] = ["dev", "etc", "proc", "tmp", "work", "deps"];
+const EMPTY: [&str; 6] = ["dev", "etc", "proc", "tmp", "job", "deps"];
 const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 const DEVICE_LINKS: [(&str, &str); 5] = [
     ("fd", "/proc/self/fd"),
@@ -96,7 +96,7 @@ fn fill(root: &Path, image: &Image) -> io::Result<()> {
         named("link", &at, std::os::unix::fs::symlink(to, &at))?;
     }
     let files = [
-        ("passwd", format!("root:x:0:0::/:/usr/sbin/nologin\njob:x:{JOB_ID}:{JOB_ID}::/work:/bin/sh\n")),
+        ("passwd", format!("root:x:0:0::/:/usr/sbin/nologin\njob:x:{JOB_ID}:{JOB_ID}::/job:/bin/sh\n")),
         ("group", format!("root:x:0:\njob:x:{JOB_ID}:\n")),
         ("hosts", "127.0.0.1 localhost sandbox\n".into()),
         ("hostname", "sandbox\n".into()),

@@ -72,16 +72,16 @@ pub(crate) fn seal(content: &[u8]) -> io::Result<OwnedFd> {
 #[derive(Clone, Debug)]
 pub enum Program {
     /// A program (or, for the shell, a script) that is in the image, by its absolute path, or one of the job's files, by its path
-    /// below `/work`.
+    /// below `/job`.
     InImage(PathBuf),
     /// A static or dynamic executable, or a script of the instance's runtime.
     Sealed(Sealed),
 }
 
-/// A file that is in `/work` when the job starts.
+/// A file that is in `/job` when the job starts.
 #[derive(Clone, Debug)]
 pub struct File {
-    /// Where, below `/work`.
+    /// Where, below `/job`.
     pub path: PathBuf,
     /// What it holds.
     pub content: Vec<u8>,
@@ -151,7 +151,7 @@ impl Run {
             let normal = file.path.components().all(|part| matches!(part, Component::Normal(_)));
             if !normal || file.path.as_os_str().is_empty() {
                 return bad(format!(
-                    "file {} does not lie below /work: give a relative path without ..",
+                    "file {} does not lie below /job: give a relative path without ..",
                     file.path.display()
                 ));
             }

@@ -260,13 +260,13 @@ fn c_string(bytes: Vec<u8>) -> io::Result<CString> {
     CString::new(bytes).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))
 }
 
-/// Writes the files that were sent along, one behind the other in `content`, below `/work`.
+/// Writes the files that were sent along, one behind the other in `content`, below `/job`.
 fn write_files(message: &mut Message, content: Option<OwnedFd>) -> io::Result<()> {
     let count = message.u32()?;
     let mut content = content.map(std::fs::File::from);
     for _ in 0..count {
         let (name, length, mode) = (message.text()?, message.u64()?, message.u32()?);
-        let path = Path::new("/work").join(name);
+        let path = Path::new("/job").join(name);
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)?;
         }
@@ -281,7 +281,7 @@ fn write_files(message: &mut Message, content: Option<OwnedFd>) -> io::Result<()
 
 /// What a job finds in its environment unless it says otherwise.
 pub(crate) const USUAL: [(&str, &str); 4] =
-    [("PATH", "/usr/local/bin:/usr/bin:/bin"), ("HOME", "/work"), ("LANG", "C.UTF-8"), ("TMPDIR", "/tmp")];
+    [("PATH", "/usr/local/bin:/usr/bin:/bin"), ("HOME", "/job"), ("LANG", "C.UTF-8"), ("TMPDIR", "/tmp")];
 
 /// Executes a language runtime with its driver in place of the template's inner process. Returns only when that fails.
 pub(crate) fn become_zygote(

@@ -181,8 +181,11 @@ impl Supervisor {
         let _ = rustix::io::write(&self.shared.wake, &1_u64.to_ne_bytes());
         drop(self.ended.lock().unwrap_or_else(PoisonError::into_inner).take());
         for thread in self.threads.lock().unwrap_or_else(PoisonError::into_inner).drain(..).rev() {
-            // A thread that panicked has said so.
-            let _ = thread.join();
+            // A listener may have held the host, and let go of it on one of these threads.
+            if thread.thread().id() != std::thread::current().id() {
+                // A thread that panicked has said so.
+                let _ = thread.join();
+            }
         }
     }
 }

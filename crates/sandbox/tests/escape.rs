@@ -66,10 +66,7 @@ fn nothing_on_the_checklist_is_open_from_inside() {
         expect("kill_host", &["ESRCH", "EPERM"]);
         expect("interfaces", &["lo"]);
         expect("session", &["True", "1"]);
-        expect(
-            "root",
-            &["bin,deps,dev,etc,lib,lib64,proc,sbin,tmp,usr,work", "bin,deps,dev,etc,lib,proc,sbin,tmp,usr,work"],
-        );
+        expect("root", &["bin,deps,dev,etc,job,lib,lib64,proc,sbin,tmp,usr", "bin,deps,dev,etc,job,lib,proc,sbin,tmp,usr"]);
         expect("dev", &["fd,full,null,random,shm,stderr,stdin,stdout,urandom,zero"]);
         expect("environment", &["HOME,LANG,PATH,TMPDIR", "HOME,LANG,LC_CTYPE,PATH,TMPDIR"]);
         expect("pids", if runtime == Runtime::Exec { &["1,2"] } else { &["1"] });
@@ -172,7 +169,7 @@ fn a_memory_bomb_is_killed_and_named() {
     let output = finish(&host, &limited(Runtime::Python, limits), &Run::new(sealed("bomb", code)));
     assert_eq!(output.finished.exit, Exit::OutOfMemory, "{output:?}");
     // What is written to the instance's folders counts as its memory.
-    let fill = Run::new(sealed("fill", "cat /dev/zero > /work/a"));
+    let fill = Run::new(sealed("fill", "cat /dev/zero > /job/a"));
     assert_eq!(finish(&host, &limited(Runtime::Shell, limits), &fill).finished.exit, Exit::OutOfMemory);
 }
 
@@ -180,13 +177,13 @@ fn a_memory_bomb_is_killed_and_named() {
 fn a_full_disk_is_the_jobs_own_trouble() {
     let Some(host) = host() else { return };
     let limits = Limits { disk: Bytes(1 << 20), inodes: 32, ..Limits::default() };
-    let code = "import os, signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nfor folder in '/tmp', '/work', '/dev/shm':\n\
+    let code = "import os, signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nfor folder in '/tmp', '/job', '/dev/shm':\n\
                 \x20 wrote = 0\n  try:\n    for n in range(4):\n      f = open(f'{folder}/f{n}', 'wb', buffering=0)\n\
                 \x20     for _ in range(600): wrote += f.write(bytes(1024))\n\
                 \x20 except OSError as e: print(folder, wrote <= 1 << 20, e.errno)\n\
-                n = 0\ntry:\n  while n < 100: open(f'/work/i{n}', 'w').close(); n += 1\nexcept OSError as e: print(n < 32, e.errno)\n";
+                n = 0\ntry:\n  while n < 100: open(f'/job/i{n}', 'w').close(); n += 1\nexcept OSError as e: print(n < 32, e.errno)\n";
     let output = finish(&host, &limited(Runtime::Exec, limits), &plain_python(code));
-    let wanted = "/tmp True 28\n/work True 28\n/dev/shm True 28\nTrue 28\n";
+    let wanted = "/tmp True 28\n/job True 28\n/dev/shm True 28\nTrue 28\n";
     assert_eq!(text(&output.stdout), wanted, "{output:?}");
 }
 

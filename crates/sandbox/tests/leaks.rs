@@ -192,6 +192,18 @@ fn nothing_outlives_an_owner_that_is_killed_by_a_second() {
 }
 
 #[test]
+fn pool_and_host_can_go_while_a_job_still_runs() {
+    let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let Some(host) = host() else { return };
+    let pool = Pool::new(host.clone(), 1, |_| {}).unwrap();
+    let running = pool.run(&Key::new("tests", Runtime::Shell), &Run::new(sealed("s.sh", "sleep 1000"))).unwrap();
+    drop(pool);
+    drop(host);
+    assert_eq!(running.wait().unwrap().finished.exit, Exit::Stopped);
+    eventually("the end of the groups", || groups(std::process::id()).is_empty());
+}
+
+#[test]
 fn a_pool_hands_out_what_is_ready_and_says_why_when_nothing_is() {
     use sandbox::{ColdReason, StartPath};
     let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -43,7 +43,7 @@ fn programs_of_the_image_and_sealed_ones_run_with_their_arguments_files_and_envi
     };
     let output = finish(&host, &key, &run);
     // PATH, HOME, LANG, TMPDIR, X and the shell's PWD and nothing of ours.
-    assert_eq!(text(&output.stdout), "content\ny=z /work zero one two\n/work\nran\njob\nsandbox\n6\n", "{output:?}");
+    assert_eq!(text(&output.stdout), "content\ny=z /job zero one two\n/job\nran\njob\nsandbox\n6\n", "{output:?}");
     assert_eq!(output.finished.exit, Exit::Code(0));
     assert_eq!(output.finished.start, StartPath::Cold { why: ColdReason::NoPool });
     assert!(output.finished.peak_memory.is_some_and(|peak| peak > Bytes(0)));
@@ -148,7 +148,7 @@ fn what_makes_no_sense_is_refused_by_name() {
     let slow = Key { limits: Limits { cpu: MilliCores(1), ..Limits::default() }, ..key.clone() };
     assert!(refused(&slow, &run).starts_with("cpu of "));
     let file = File { path: "../x".into(), content: Vec::new(), executable: false };
-    assert!(refused(&key, &Run { files: vec![file], ..run.clone() }).contains("../x does not lie below /work"));
+    assert!(refused(&key, &Run { files: vec![file], ..run.clone() }).contains("../x does not lie below /job"));
     assert!(refused(&key, &Run { arguments: vec!["a\0b".into()], ..run.clone() }).contains("zero byte"));
     assert!(refused(&key, &Run { arguments: vec!["a".repeat(200_000)], ..run.clone() }).contains("take more than"));
     assert!(refused(&key, &Run { timeout: Duration::ZERO, ..run.clone() }).starts_with("timeout of 0ns"));

@@ -28,7 +28,7 @@ function run(message) {
   const name = message.bytes().toString(), code = message.bytes().toString();
   const given = message.list(), environment = message.list();
   for (let count = message.number(); count > 0; count--) {
-    const file = path.join("/work", message.bytes().toString()), mode = message.number();
+    const file = path.join("/job", message.bytes().toString()), mode = message.number();
     fs.mkdirSync(path.dirname(file), { recursive: true });
     fs.writeFileSync(file, message.bytes(), { mode });
   }
@@ -37,12 +37,12 @@ function run(message) {
     const at = entry.indexOf("=");
     process.env[entry.slice(0, at)] = entry.slice(at + 1);
   }
-  const filename = path.join("/work", name);
+  const filename = path.join("/job", name);
   process.argv = [process.execPath, filename, ...given];
   const main = new Module(filename, null);
   main.id = ".";
   main.filename = filename;
-  main.paths = Module._nodeModulePaths("/work");
+  main.paths = Module._nodeModulePaths("/job");
   process.mainModule = main;
   Module._cache[filename] = main;
   fs.closeSync(LINE);

@@ -74,7 +74,7 @@ def landlock():
     rules = call("make Landlock rules", libc.syscall(long(SYS_LANDLOCK), attributes, long(size), long(0)))
     read = 1 | 4 | 8
     writable = handled & ~(1 << 6) & ~(1 << 11) & ~(1 << 15)
-    opened = [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in ("/", "/tmp", "/work")]
+    opened = [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in ("/", "/tmp", "/job")]
     for descriptor, access in zip(opened + DEVICES, [read, writable, writable] + [2 | 4] * len(DEVICES)):
         rule = struct.pack("=Qi", access & handled, descriptor)
         call("add a Landlock rule", libc.syscall(long(SYS_LANDLOCK + 1), long(rules), long(1), rule, long(0)))
@@ -94,10 +94,10 @@ def confine(disk, inodes):
     os.setresuid(0, 0, 0)
     own = f"size={disk},nr_inodes={inodes},uid={JOB},gid={JOB},mode="
     mount(b"tmpfs", "/tmp", MS_NOSUID | MS_NODEV, own + "1777")
-    mount(b"tmpfs", "/work", MS_NOSUID | MS_NODEV, own + "0700")
+    mount(b"tmpfs", "/job", MS_NOSUID | MS_NODEV, own + "0700")
     mount(b"proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "subset=pid")
     socket.sethostname("sandbox")
-    os.chdir("/work")
+    os.chdir("/job")
     os.setsid()
     os.umask(0o022)
     for kind, value in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_NOFILE, 1024), (resource.RLIMIT_FSIZE, disk),
@@ -148,7 +148,7 @@ def write_files(message, at, content):
     for _ in range(count):
         name, at = take_bytes(message, at)
         length, mode, at = take(message, at, "<QI")
-        path = os.path.join("/work", os.fsdecode(name))
+        path = os.path.join("/job", os.fsdecode(name))
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb", opener=lambda p, flags: os.open(p, flags, mode)) as file:
             while length > 0:
@@ -249,7 +249,7 @@ def run(message, descriptors):
             os.environ[key] = value
     name = os.fsdecode(name)
     sys.argv[:] = [name, *arguments]
-    sys.path.insert(0, "/work")
+    sys.path.insert(0, "/job")
     main = type(sys)("__main__")
     main.__file__ = name
     sys.modules["__driver__"], sys.modules["__main__"] = sys.modules["__main__"], main
