@@ -57,6 +57,7 @@ fn main() -> ExitCode {
 /// The repository's root: the folder above this package. `cargo run` says where that is now; the binary may have been built
 /// elsewhere, with a target folder that several clones share.
 fn root() -> PathBuf {
-    let package = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    let package =
+        std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     package.parent().map_or_else(|| package.clone(), PathBuf::from)
 }

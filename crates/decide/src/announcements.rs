@@ -36,7 +36,14 @@ impl Announcements {
         self.concerned.insert((announcement.target, announcement.metric, announcement.id));
         self.coming.insert(announcement.id, Held { announced: announcement, seen: None });
         while self.coming.len() > ANNOUNCEMENTS_MAX {
-            let Some(first) = self.coming.values().min_by_key(|held| (held.announced.until, held.announced.id)).map(|held| held.announced.id) else { return };
+            let Some(first) = self
+                .coming
+                .values()
+                .min_by_key(|held| (held.announced.until, held.announced.id))
+                .map(|held| held.announced.id)
+            else {
+                return;
+            };
             self.withdraw(first);
         }
     }

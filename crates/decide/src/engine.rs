@@ -7,7 +7,9 @@ mod window;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use model::{Capacity, Decision, Metric, Mode, Moment, Observation, Ordinal, Planner, Resource, Setting, Span, TargetSample, WallTime};
+use model::{
+    Capacity, Decision, Metric, Mode, Moment, Observation, Ordinal, Planner, Resource, Setting, Span, TargetSample, WallTime,
+};
 use predict::recurrent::Weights;
 use predict::{Scheme, Slot};
 use rayon::prelude::*;
@@ -19,12 +21,12 @@ use crate::knob::{is_of, near};
 use crate::ledger::Ledger;
 use crate::load::WindowView;
 use crate::modes::Modes;
-use crate::warm::UnitSpec;
-pub use pools::CurvePoint;
-use pools::Pools;
 use crate::settings::Settings;
 use crate::target::{NO_ROW, Schemes, Target};
+use crate::warm::UnitSpec;
 use crate::watch::Watch;
+pub use pools::CurvePoint;
+use pools::Pools;
 
 /// More targets than this are refused: a bound on memory, not a figure of speed.
 const TARGETS_MAX: usize = 1_000_000;
@@ -94,7 +96,9 @@ impl Engine {
         }
         self.decisions.clear();
         match observation {
-            Observation::TargetAppeared { target, spec } => self.appear(*target, Box::new(Target::new(spec.clone(), &self.settings))),
+            Observation::TargetAppeared { target, spec } => {
+                self.appear(*target, Box::new(Target::new(spec.clone(), &self.settings)))
+            }
             Observation::TargetGone { target } => self.vanish(*target),
             Observation::Samples { wall, samples } => self.sampled(now, *wall, samples),
             Observation::History(history) => self.learn_history(history),
@@ -223,7 +227,10 @@ impl Engine {
         let window = self.settings.load.window;
         let metric = history.metric;
         let scheme = self.schemes.of(metric).clone();
-        let scheme = &Scheme { values_per_window: (window.as_secs_f64() / history.step.as_secs_f64().max(1e-3)).max(1.0) as f32, ..scheme };
+        let scheme = &Scheme {
+            values_per_window: (window.as_secs_f64() / history.step.as_secs_f64().max(1e-3)).max(1.0) as f32,
+            ..scheme
+        };
         let Some(target) = self.targets.get_mut(history.target.0 as usize).and_then(Option::as_deref_mut) else { return };
         let tail = self.settings.load.tier(target.spec.tier).tail;
         let series = target.series[metric.index()].get_or_insert_with(|| Box::new(predict::Series::new(scheme)));
@@ -287,12 +294,23 @@ impl Engine {
 
     /// What the load planner sees of the window that starts now.
     pub(crate) fn view(&self, now: Moment) -> WindowView<'_> {
-        WindowView { now, start: self.wall, settings: &self.settings, schemes: &self.schemes, announcements: &self.announcements, capacity: self.capacity, modes: &self.modes }
+        WindowView {
+            now,
+            start: self.wall,
+            settings: &self.settings,
+            schemes: &self.schemes,
+            announcements: &self.announcements,
+            capacity: self.capacity,
+            modes: &self.modes,
+        }
     }
 
     /// The targets, by ordinal.
     pub fn targets(&self) -> impl Iterator<Item = (Ordinal, &Target)> {
-        self.targets.iter().enumerate().filter_map(|(place, target)| target.as_deref().map(|target| (Ordinal(place as u32), target)))
+        self.targets
+            .iter()
+            .enumerate()
+            .filter_map(|(place, target)| target.as_deref().map(|target| (Ordinal(place as u32), target)))
     }
 
     /// One target.

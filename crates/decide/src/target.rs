@@ -85,7 +85,9 @@ impl Target {
                 self.newest[metric.index()] = Some((now, value));
                 let scheme = schemes.of(metric);
                 let value = if metric == Metric::Cpu { demand(value, sample.throttled) } else { value };
-                self.series[metric.index()].get_or_insert_with(|| Box::new(Series::new(scheme))).observe(scheme, clock, value);
+                self.series[metric.index()]
+                    .get_or_insert_with(|| Box::new(Series::new(scheme)))
+                    .observe(scheme, clock, value);
             }
         }
         self.memory_anon = sample.memory_anon.or(self.memory_anon);

@@ -110,9 +110,17 @@ impl Engine {
     pub fn plan(&self) -> Vec<PlanLine> {
         let manage = &self.settings().load.manage;
         let lines = self.targets().flat_map(|(ordinal, target)| {
-            manage.iter().zip(target.knobs.iter()).filter(|(resource, knob)| metric_of(**resource).is_some() || knob.wanted.is_some()).map(move |(resource, knob)| {
-                PlanLine { target: ordinal, resource: *resource, holds: knob.holds, wanted: knob.wanted, wait: knob.wait }
-            })
+            manage
+                .iter()
+                .zip(target.knobs.iter())
+                .filter(|(resource, knob)| metric_of(**resource).is_some() || knob.wanted.is_some())
+                .map(move |(resource, knob)| PlanLine {
+                    target: ordinal,
+                    resource: *resource,
+                    holds: knob.holds,
+                    wanted: knob.wanted,
+                    wait: knob.wait,
+                })
         });
         lines.collect()
     }

@@ -4,8 +4,8 @@ mod support;
 
 use decide::{Engine, Settings};
 use model::{
-    Action, Announcement, AnnouncementId, Bounds, Bytes, Capacity, Decision, History, Metric, MilliCores, Mode, Observation, Ordinal,
-    Outcome, Resource, Scope, Setting, Span, TargetSample, Ticket, Tier, Trigger, Wait,
+    Action, Announcement, AnnouncementId, Bounds, Bytes, Capacity, Decision, History, Metric, MilliCores, Mode, Observation,
+    Ordinal, Outcome, Resource, Scope, Setting, Span, TargetSample, Ticket, Tier, Trigger, Wait,
 };
 use support::{Chance, MIB, appears, at, cpu, memory, sample, settings, spec, wall};
 
@@ -204,7 +204,10 @@ fn a_higher_tier_squeezes_a_lower_one_and_not_the_other_way_round() {
     let (host, decisions) = short_host(Tier::Critical, Tier::BestEffort);
     let (high, low) = (host.holds(0, Resource::CpuQuota), host.holds(1, Resource::CpuQuota));
     assert!(high >= 750 && low < 1_400 && high + low <= 1_900, "{high} {low}");
-    let cut = decisions.iter().find(|decision| decision.target == Ordinal(1) && decision.action.resource() == Resource::CpuQuota).unwrap();
+    let cut = decisions
+        .iter()
+        .find(|decision| decision.target == Ordinal(1) && decision.action.resource() == Resource::CpuQuota)
+        .unwrap();
     assert!(cut.because.caps.contains(&model::Cap::Capacity), "{cut:?}");
 
     for other in [Tier::Standard, Tier::Critical] {
@@ -478,7 +481,11 @@ fn the_kill_switch_and_observe_decide_nothing() {
         let mut host = one(Tier::Standard, |_| {});
         host.tell(&quiet);
         let mut decisions = host.minutes(60, |second| unsteady(0.5, second));
-        decisions.extend(host.minute(vec![TargetSample { throttled: Some(0.9), out_of_memory_kills: 3, ..sample(0, 4.0, 100.0) }]));
+        decisions.extend(host.minute(vec![TargetSample {
+            throttled: Some(0.9),
+            out_of_memory_kills: 3,
+            ..sample(0, 4.0, 100.0)
+        }]));
         assert!(decisions.is_empty(), "{decisions:?}");
         assert_eq!(host.wait(0, Resource::CpuQuota), Some(Wait::Paused));
     }

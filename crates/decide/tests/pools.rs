@@ -2,8 +2,8 @@
 
 use decide::{Engine, Settings};
 use model::{
-    Action, Bounds, Bytes, Capacity, Decision, MilliCores, Mode, Moment, Observation, Ordinal, Outcome, Resource, RunEvent, Scope, Setting,
-    Span, TargetId, TargetKind, TargetSpec, Tier, Trigger, WallTime,
+    Action, Bounds, Bytes, Capacity, Decision, MilliCores, Mode, Moment, Observation, Ordinal, Outcome, Resource, RunEvent,
+    Scope, Setting, Span, TargetId, TargetKind, TargetSpec, Tier, Trigger, WallTime,
 };
 
 const POOL: Ordinal = Ordinal(0);
@@ -29,7 +29,8 @@ impl World {
             application: None,
         };
         world.tell(&Observation::TargetAppeared { target: POOL, spec });
-        let settings = [Resource::WarmInstances, Resource::FrozenInstances].map(|resource| (resource, Setting::Instances(0)));
+        let settings =
+            [Resource::WarmInstances, Resource::FrozenInstances].map(|resource| (resource, Setting::Instances(0)));
         world.tell(&Observation::Settings { target: POOL, settings: settings.to_vec() });
         let (memory, cold) = (Bytes(170_000_000), Span::from_millis(808));
         world.tell(&Observation::PoolPriced { target: POOL, memory, cold, at_least, at_most: 8 });
@@ -74,7 +75,11 @@ fn a_timer_finds_an_instance_ready_and_nobody_else_pays_for_it() {
         let decisions = world.pass();
         for decision in decisions {
             assert_eq!(decision.mode, Mode::Act, "pools are forerun's own");
-            seen_habit |= decision.because.habit.and_then(|habit| habit.period).is_some_and(|(period, _)| period == Span::from_secs(900));
+            seen_habit |= decision
+                .because
+                .habit
+                .and_then(|habit| habit.period)
+                .is_some_and(|(period, _)| period == Span::from_secs(900));
         }
         let late = tick > 6 * 60 * 6;
         ready += u32::from(late && world.warm > 0);

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use decide::{Engine, Settings, lint};
 use model::{
-    Action, Announcement, AnnouncementId, Bounds, Bytes, Capacity, Decision, Digest, History, Limit, Metric, MilliCores, Mode, Moment,
-    Observation, Ordinal, Outcome, Permille, Planner, Pressure, Resource, Scope, Setting, Span, TargetSample, Ticket, Tier, Trigger,
+    Action, Announcement, AnnouncementId, Bounds, Bytes, Capacity, Decision, Digest, History, Limit, Metric, MilliCores,
+    Mode, Moment, Observation, Ordinal, Outcome, Permille, Planner, Pressure, Resource, Scope, Setting, Span, TargetSample,
+    Ticket, Tier, Trigger,
 };
 use predict::recurrent::{FEATURES, Weights};
 use support::{Chance, MIB, at, spec, wall};
@@ -334,7 +335,8 @@ impl Life {
             self.memory.remove(target);
             self.modes.2.remove(target);
         }
-        let before = matches!(observation, Observation::Samples { .. } | Observation::UndoAsked(_)).then(|| self.promised_all());
+        let before =
+            matches!(observation, Observation::Samples { .. } | Observation::UndoAsked(_)).then(|| self.promised_all());
         self.record.push((now, observation));
         let observation = &self.record.last().unwrap().1;
         let decisions = self.engine.step(now, observation).to_vec();
@@ -359,7 +361,9 @@ impl Life {
         let asked = decision.because.trigger == Trigger::Asked;
         assert!(asked || decision.mode == self.mode_of(decision.target), "{decision:?}");
         assert!(asked || decision.mode != Mode::Observe, "{decision:?}");
-        if let (Setting::Memory(Limit::At(limit)), Some(&in_use)) = (decision.action.after(), self.memory.get(&decision.target)) {
+        if let (Setting::Memory(Limit::At(limit)), Some(&in_use)) =
+            (decision.action.after(), self.memory.get(&decision.target))
+        {
             let margin = (0.03 * f64::from(in_use)).max((4.0 * MIB as f64).min(0.25 * f64::from(in_use)));
             assert!(limit.0 as f64 >= f64::from(in_use) + margin, "{limit} for {in_use}: {decision:?}");
         }
@@ -370,19 +374,28 @@ impl Life {
     fn check_capacity(&self, promised: &[[u128; 2]; 2], decisions: &[Decision]) {
         let Some(capacity) = self.capacity else { return };
         let overcommit = self.engine.settings().arbiter.cpu_overcommit;
-        for (kind, (resource, size)) in [(Resource::CpuQuota, capacity.cpu.scaled(overcommit).0), (Resource::MemoryLimit, capacity.memory.0)].into_iter().enumerate() {
+        for (kind, (resource, size)) in
+            [(Resource::CpuQuota, capacity.cpu.scaled(overcommit).0), (Resource::MemoryLimit, capacity.memory.0)]
+                .into_iter()
+                .enumerate()
+        {
             for (world, mode) in [Mode::Act, Mode::Recommend].into_iter().enumerate() {
                 // What is really done heeds what is really held, whatever was advised.
                 if mode == Mode::Recommend && decisions.iter().any(|decision| decision.mode == Mode::Act) {
                     continue;
                 }
-                let exempt = decisions.iter().filter(|decision| decision.mode == mode).filter(|decision| decision.action.resource() == resource).map(|decision| {
-                    let (before, after) = (decision.action.before().amount(), decision.action.after().amount().unwrap_or(0));
-                    let free = matches!(decision.action, Action::Restore { .. })
-                        || before.is_none()
-                        || decision.because.trigger == Trigger::OutOfMemory;
-                    if free { u128::from(after.saturating_sub(before.unwrap_or(0))) } else { 0 }
-                });
+                let exempt = decisions
+                    .iter()
+                    .filter(|decision| decision.mode == mode)
+                    .filter(|decision| decision.action.resource() == resource)
+                    .map(|decision| {
+                        let (before, after) =
+                            (decision.action.before().amount(), decision.action.after().amount().unwrap_or(0));
+                        let free = matches!(decision.action, Action::Restore { .. })
+                            || before.is_none()
+                            || decision.because.trigger == Trigger::OutOfMemory;
+                        if free { u128::from(after.saturating_sub(before.unwrap_or(0))) } else { 0 }
+                    });
                 let allowed = (u128::from(size) * 95 / 100).max(promised[kind][world]) + exempt.sum::<u128>();
                 let now = self.promised(resource, mode, decisions);
                 assert!(now <= allowed, "{now} of {allowed} {} in {mode:?} at {}", resource.name(), self.second);
@@ -395,9 +408,12 @@ impl Life {
         for (ordinal, target) in self.engine.targets() {
             for (place, knob) in target.knobs.iter().enumerate() {
                 let resource = self.engine.settings().load.manage[place];
-                let decided = self.decisions.iter().rev().take_while(|decision| decision.at == at(self.second)).any(|decision| {
-                    decision.target == ordinal && decision.action.resource() == resource
-                });
+                let decided = self
+                    .decisions
+                    .iter()
+                    .rev()
+                    .take_while(|decision| decision.at == at(self.second))
+                    .any(|decision| decision.target == ordinal && decision.action.resource() == resource);
                 assert!(decided || knob.wait.is_some(), "{ordinal:?} {} says nothing", resource.name());
             }
         }
@@ -409,7 +425,9 @@ impl Life {
     }
 
     fn promised(&self, resource: Resource, mode: Mode, decisions: &[Decision]) -> u128 {
-        let Some(place) = self.engine.settings().load.manage.iter().position(|managed| *managed == resource) else { return 0 };
+        let Some(place) = self.engine.settings().load.manage.iter().position(|managed| *managed == resource) else {
+            return 0;
+        };
         let amounts = self.engine.targets().map(|(_, target)| {
             let knob = &target.knobs[place];
             let now = decisions.iter().any(|decision| Some(decision.ticket) == knob.in_flight);

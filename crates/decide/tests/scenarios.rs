@@ -1,7 +1,10 @@
 //! Golden transcripts: every `scenarios/*.txt` is prose, commands (`> ...`) and below each what the engine decided (indented).
 //! `UPDATE=1 cargo test -p forerun-decide --test scenarios` writes the answers anew; the difference is what to review.
 //! Commands: see [`Stage::obey`]. Time passes only in `run` and `quiet`, a minute per sample, from Monday 00:00 UTC.
-#![expect(clippy::disallowed_methods, reason = "the scripts are files, and whether to rewrite them is said by the environment")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the scripts are files, and whether to rewrite them is said by the environment"
+)]
 
 mod support;
 
@@ -11,8 +14,8 @@ use std::path::Path;
 
 use decide::{Engine, Settings};
 use model::{
-    Action, Announcement, AnnouncementId, Bounds, Bytes, Capacity, Cap, Decision, Metric, MilliCores, Mode, Observation, Ordinal, Outcome,
-    Resource, Scope, Setting, Span, TargetSample, Ticket, Tier, Trigger, Wait,
+    Action, Announcement, AnnouncementId, Bounds, Bytes, Cap, Capacity, Decision, Metric, MilliCores, Mode, Observation,
+    Ordinal, Outcome, Resource, Scope, Setting, Span, TargetSample, Ticket, Tier, Trigger, Wait,
 };
 use support::{Chance, MIB, at, spec, wall};
 
@@ -35,7 +38,11 @@ impl<'a> Words<'a> {
     }
 
     fn plain(&self, place: usize) -> &'a str {
-        self.0.iter().filter(|word| !word.contains('=')).nth(place).unwrap_or_else(|| panic!("word {place} is missing: {:?}", self.0))
+        self.0
+            .iter()
+            .filter(|word| !word.contains('='))
+            .nth(place)
+            .unwrap_or_else(|| panic!("word {place} is missing: {:?}", self.0))
     }
 
     fn number(&self, name: &str) -> Option<f64> {
@@ -71,7 +78,8 @@ fn value(text: &str, second: u64, seed: u64) -> f32 {
     let mut parts = text.split(',');
     let mut value: f32 = parts.next().unwrap().parse().unwrap_or_else(|_| panic!("no value: {text}"));
     for part in parts {
-        let (other, (from, until)) = part.split_once('@').and_then(|(other, span)| Some((other, span.split_once('-')?))).unwrap();
+        let (other, (from, until)) =
+            part.split_once('@').and_then(|(other, span)| Some((other, span.split_once('-')?))).unwrap();
         if (clock(from)..clock(until)).contains(&(second % 86_400)) {
             value = other.parse().unwrap();
         }
@@ -97,7 +105,8 @@ impl Stage {
         match words.plain(0) {
             "engine" => self.begin(&words),
             "capacity" => {
-                let capacity = Capacity { cpu: cores(words.number("cpu").unwrap()), memory: mebibytes(words.number("mem").unwrap()) };
+                let capacity =
+                    Capacity { cpu: cores(words.number("cpu").unwrap()), memory: mebibytes(words.number("mem").unwrap()) };
                 self.tell(&Observation::Capacity(capacity));
             }
             "target" => self.appear(&words),
@@ -188,7 +197,8 @@ impl Stage {
     fn run(&mut self, line: &str) {
         let (length, rest) = line.split_once(' ').unwrap();
         for _ in 0..seconds(length) / 60 {
-            let mut samples: Vec<TargetSample> = rest.split(';').map(|part| self.sample(&Words(part.split_whitespace().collect()))).collect();
+            let mut samples: Vec<TargetSample> =
+                rest.split(';').map(|part| self.sample(&Words(part.split_whitespace().collect()))).collect();
             samples.sort_by_key(|sample| sample.target);
             self.minute(samples);
         }
@@ -287,7 +297,9 @@ impl Stage {
     fn wait_text(&self, wait: Wait) -> String {
         match wait {
             Wait::Learning { have, need } => format!("learning, {have} of {need} windows"),
-            Wait::Cooldown { until } | Wait::Probation { until } => format!("{} until {}", wait.name(), time(until.since_start().as_millis() / 1_000)),
+            Wait::Cooldown { until } | Wait::Probation { until } => {
+                format!("{} until {}", wait.name(), time(until.since_start().as_millis() / 1_000))
+            }
             Wait::Stale { age } => format!("stale, newest sample {age} ago"),
             _ => wait.name().into(),
         }
@@ -319,7 +331,10 @@ fn mebibytes(mebibytes: f64) -> Bytes {
 fn knobs(words: &Words<'_>) -> Vec<(Resource, Setting)> {
     let cpu = words.number("cpu").map(|amount| cores(amount).0);
     let memory = words.number("mem").map(|amount| mebibytes(amount).0);
-    vec![(Resource::CpuQuota, Setting::of(Resource::CpuQuota, cpu)), (Resource::MemoryLimit, Setting::of(Resource::MemoryLimit, memory))]
+    vec![
+        (Resource::CpuQuota, Setting::of(Resource::CpuQuota, cpu)),
+        (Resource::MemoryLimit, Setting::of(Resource::MemoryLimit, memory)),
+    ]
 }
 
 fn mode(text: &str) -> Mode {

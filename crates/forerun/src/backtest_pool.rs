@@ -36,16 +36,23 @@ pub fn pool(common: &Common, arguments: &BacktestPoolArguments) -> Outcome {
     let card = run_with(&policies, &workload, &options, &|done, _| bar.set_position(done as u64));
     bar.finish_and_clear();
     if let Some(path) = &arguments.html {
-        let names: Vec<_> = arguments.trace.iter().map(|path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy()).collect();
+        let names: Vec<_> =
+            arguments.trace.iter().map(|path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy()).collect();
         let written = std::fs::write(path, sim::report::pool::html(&names.join(", "), &card));
-        written.map_err(|error| Failure::new(Status::Failed, format!("cannot write the report {}: {error}", path.display()), ""))?;
+        written.map_err(|error| {
+            Failure::new(Status::Failed, format!("cannot write the report {}: {error}", path.display()), "")
+        })?;
     }
     if !common.json {
         let losses: String = card.losses().iter().map(|loss| format!("{loss}\n")).collect();
         return print(&format!("{}{losses}", card.table()));
     }
     let document = serde_json::to_string(&card);
-    print(&(document.map_err(|error| Failure::new(Status::Failed, format!("cannot write the scorecard as JSON: {error}"), ""))? + "\n"))
+    print(
+        &(document
+            .map_err(|error| Failure::new(Status::Failed, format!("cannot write the scorecard as JSON: {error}"), ""))?
+            + "\n"),
+    )
 }
 
 /// The invocations of all traces; all must be of one kind.
@@ -55,16 +62,20 @@ fn read(traces: &[std::path::PathBuf], options: &PoolOptions) -> Outcome<Workloa
         // The header tells the kinds apart; the reader of the other kind then names what it finds wrong.
         match read_counts(path) {
             Ok(series) => counts.extend(series),
-            Err(TraceError::Header { .. }) => arrivals.extend(read_arrivals(path).map_err(|error| unreadable(path, &error))?),
+            Err(TraceError::Header { .. }) => {
+                arrivals.extend(read_arrivals(path).map_err(|error| unreadable(path, &error))?)
+            }
             Err(error) => return Err(unreadable(path, &error)),
         }
     }
     match (counts.is_empty(), arrivals.is_empty()) {
         (_, true) => Ok(Workload::from_counts(&counts, options)),
         (true, false) => Ok(Workload::from_arrivals(&arrivals, options)),
-        (false, false) => {
-            Err(Failure::new(Status::Usage, "the traces are of both kinds, counts and arrivals", "score them one after the other"))
-        }
+        (false, false) => Err(Failure::new(
+            Status::Usage,
+            "the traces are of both kinds, counts and arrivals",
+            "score them one after the other",
+        )),
     }
 }
 

@@ -42,7 +42,9 @@ pub fn prometheus(common: &Common, arguments: &ImportPrometheusArguments) -> Out
     let server = server(&loaded, arguments)?;
     let token = token(&loaded)?;
     let read = |text: &Option<String>, default: Span| match text {
-        Some(text) => units::read::<Span>(text).map_err(|what| Failure::new(Status::Usage, what, "for example 14d, 12h or 1m")),
+        Some(text) => {
+            units::read::<Span>(text).map_err(|what| Failure::new(Status::Usage, what, "for example 14d, 12h or 1m"))
+        }
         None => Ok(default),
     };
     let range = read(&arguments.range, loaded.settings.import.range)?;
@@ -52,13 +54,18 @@ pub fn prometheus(common: &Common, arguments: &ImportPrometheusArguments) -> Out
         Some(query) => {
             let metric = Metric::from_name(&arguments.metric).ok_or_else(|| {
                 let known: Vec<&str> = model::METRICS.iter().map(|metric| metric.name()).collect();
-                Failure::new(Status::Usage, format!("there is no metric `{}`", arguments.metric), format!("one of {}", known.join(", ")))
+                Failure::new(
+                    Status::Usage,
+                    format!("there is no metric `{}`", arguments.metric),
+                    format!("one of {}", known.join(", ")),
+                )
             })?;
             vec![(metric, query.clone())]
         }
     };
     let dir = &loaded.settings.daemon.state_dir;
-    std::fs::create_dir_all(dir).map_err(|error| Failure::of(Status::Failed, &error, format!("make {} first", dir.display())))?;
+    std::fs::create_dir_all(dir)
+        .map_err(|error| Failure::of(Status::Failed, &error, format!("make {} first", dir.display())))?;
     let mut store = Store::open(dir, Limits::default()).map_err(|error| {
         let remedy = "stop the daemon first, or let Prometheus write to it: remote_write to /api/v1/write";
         Failure::of(Status::Failed, &error, remedy)
@@ -90,7 +97,13 @@ pub fn prometheus(common: &Common, arguments: &ImportPrometheusArguments) -> Out
     })
 }
 
-fn append(store: &mut Store, name: &str, metric: Metric, samples: &[(WallTime, f64)], report: &mut Report) -> Result<(), StoreError> {
+fn append(
+    store: &mut Store,
+    name: &str,
+    metric: Metric,
+    samples: &[(WallTime, f64)],
+    report: &mut Report,
+) -> Result<(), StoreError> {
     let target = if name.starts_with('/') { TargetId::new(format!("cgroup:{name}")) } else { TargetId::new(name) };
     let series = store.series_id(&SeriesKey::new(target, metric))?;
     let batch: Vec<Sample> = samples.iter().map(|(at, value)| Sample { series, at: *at, value: *value }).collect();
@@ -103,17 +116,22 @@ fn append(store: &mut Store, name: &str, metric: Metric, samples: &[(WallTime, f
 
 fn server(loaded: &Loaded, arguments: &ImportPrometheusArguments) -> Outcome<String> {
     let given = arguments.server.clone().or_else(|| loaded.settings.import.prometheus_url.as_deref().map(str::to_owned));
-    let given = given.ok_or_else(|| Failure::new(Status::Usage, "no Prometheus server is given", "--from http://127.0.0.1:9090"))?;
+    let given =
+        given.ok_or_else(|| Failure::new(Status::Usage, "no Prometheus server is given", "--from http://127.0.0.1:9090"))?;
     match given.starts_with("http://") || given.starts_with("https://") {
         true => Ok(given),
-        false => Err(Failure::new(Status::Usage, format!("`{given}` is no address"), "it must begin with http:// or https://")),
+        false => {
+            Err(Failure::new(Status::Usage, format!("`{given}` is no address"), "it must begin with http:// or https://"))
+        }
     }
 }
 
 fn token(loaded: &Loaded) -> Outcome<Option<String>> {
     let Some(path) = &loaded.settings.import.prometheus_token_file else { return Ok(None) };
     let text = std::fs::read_to_string(path);
-    let text = text.map_err(|error| Failure::of(Status::Failed, &error, format!("import.prometheus_token_file is {}", path.display())))?;
+    let text = text.map_err(|error| {
+        Failure::of(Status::Failed, &error, format!("import.prometheus_token_file is {}", path.display()))
+    })?;
     Ok(Some(text.trim().to_owned()))
 }
 

@@ -48,7 +48,8 @@ pub fn replay(common: &Common, arguments: &ReplayArguments) -> Outcome {
     let folder = folder(&arguments.journal)?;
     let epoch = epoch(&folder, arguments.epoch)?;
     let reader = JournalReader::open(&folder, epoch).map_err(|error| damaged(&error))?;
-    let settings = header::decode(reader.settings()).map_err(|what| Failure::new(Status::Failed, what, "it was written by another version"))?;
+    let settings = header::decode(reader.settings())
+        .map_err(|what| Failure::new(Status::Failed, what, "it was written by another version"))?;
     let first = settings.first_ticket;
     let recovered = reader.recover().map_err(|error| damaged(&error))?;
     let mut engine = Engine::new(settings);
@@ -58,7 +59,9 @@ pub fn replay(common: &Common, arguments: &ReplayArguments) -> Outcome {
     }
     let mut report = Report {
         records: recovered.records.len(),
-        lost: recovered.lost.map(|lost| format!("{} bytes of {} at {}: {}", lost.lost_bytes, lost.path.display(), lost.offset, lost.what)),
+        lost: recovered
+            .lost
+            .map(|lost| format!("{} bytes of {} at {}: {}", lost.lost_bytes, lost.path.display(), lost.offset, lost.what)),
         decisions: decisions.len(),
         compared: None,
         not_compared_because: None,
@@ -95,7 +98,11 @@ fn epoch(folder: &Path, wanted: Option<u64>) -> Outcome<u64> {
     let found = wanted.map_or(newest, |wanted| epochs.iter().find(|epoch| epoch.number == wanted).map(|epoch| epoch.number));
     found.ok_or_else(|| {
         let known: Vec<String> = epochs.iter().map(|epoch| epoch.number.to_string()).collect();
-        Failure::new(Status::NotFound, "there is no such run in the journal".to_owned(), format!("one of {}", known.join(", ")))
+        Failure::new(
+            Status::NotFound,
+            "there is no such run in the journal".to_owned(),
+            format!("one of {}", known.join(", ")),
+        )
     })
 }
 
@@ -152,7 +159,10 @@ fn text(report: &Report) -> String {
         (None, None) => {}
     }
     for difference in &report.different {
-        text += &format!("T{} differs\n  recorded {}\n  replayed {}\n", difference.ticket, difference.recorded, difference.replayed);
+        text += &format!(
+            "T{} differs\n  recorded {}\n  replayed {}\n",
+            difference.ticket, difference.recorded, difference.replayed
+        );
     }
     text
 }

@@ -25,14 +25,8 @@ pub enum Member {
 
 impl Member {
     /// Every member, in the order of its discriminant.
-    pub const ALL: [Member; 6] = [
-        Member::Persistence,
-        Member::Histogram,
-        Member::Seasonal,
-        Member::Ridge,
-        Member::Recurrent,
-        Member::Ensemble,
-    ];
+    pub const ALL: [Member; 6] =
+        [Member::Persistence, Member::Histogram, Member::Seasonal, Member::Ridge, Member::Recurrent, Member::Ensemble];
     /// The name used in reasons, API and metrics.
     pub const fn name(self) -> &'static str {
         match self {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    AnnouncementId, Bounds, Bytes, Decision, Digest, Metric, MilliCores, Mode, Ordinal, Outcome, Permille, Resource, Scope, Setting,
-    Span, TargetSpec, Ticket, Tier, WallTime,
+    AnnouncementId, Bounds, Bytes, Decision, Digest, Metric, MilliCores, Mode, Ordinal, Outcome, Permille, Resource, Scope,
+    Setting, Span, TargetSpec, Ticket, Tier, WallTime,
 };
 
 /// One thing that happened.

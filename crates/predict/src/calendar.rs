@@ -75,7 +75,8 @@ impl CalendarMemory {
         let held = self.mean[slot.day];
         let usual = self.deviation[slot.day].get(held).map_or(Half::UNKNOWN, Half::new);
         self.mean[slot.day] = blend(held, mean);
-        self.deviation[slot.day] = blend(usual, deviation).get().map_or(Beside::UNKNOWN, |deviation| Beside::new(deviation, self.mean[slot.day]));
+        self.deviation[slot.day] =
+            blend(usual, deviation).get().map_or(Beside::UNKNOWN, |deviation| Beside::new(deviation, self.mean[slot.day]));
         self.peak[slot.day] = match self.peak[slot.day].get() {
             Some(held) if continued => Half::new(held.max(peak)),
             _ => Half::new(peak),

@@ -74,7 +74,9 @@ impl CycleMemory {
         let threshold = CORRELATION_MIN.max(4.0 / (known as f32).sqrt());
         let hills = || {
             (LAG_MIN..=lag_max).filter(|&lag| {
-                correlation[lag] >= threshold && correlation[lag] > correlation[lag - 1] && correlation[lag] >= correlation[lag + 1]
+                correlation[lag] >= threshold
+                    && correlation[lag] > correlation[lag - 1]
+                    && correlation[lag] >= correlation[lag + 1]
             })
         };
         let best = hills().map(|lag| correlation[lag]).fold(0.0, f32::max);

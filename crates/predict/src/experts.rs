@@ -61,7 +61,8 @@ pub const MEAN_PRIOR: [f32; MEAN_FEATURES] = [0.439, 0.117, 0.129, 0.031, 0.607,
 /// Where the scale of [`Expert::RidgeMean`] starts: at the usual deviation and the last one.
 pub const MEAN_SPREAD_PRIOR: [f32; SPREAD_FEATURES] = [0.518, 0.163, 0.212, 0.035, 0.114];
 /// Where [`Expert::RidgePeak`] starts: least squares over the development traces (`cargo xtask bench priors` refits it).
-pub const PEAK_PRIOR: [f32; PEAK_FEATURES] = [0.012, 0.083, -0.000, 0.185, 0.108, 0.097, 0.371, -0.282, 0.164, -0.034, 0.039, 0.376, -0.173];
+pub const PEAK_PRIOR: [f32; PEAK_FEATURES] =
+    [0.012, 0.083, -0.000, 0.185, 0.108, 0.097, 0.371, -0.282, 0.164, -0.034, 0.039, 0.376, -0.173];
 /// Where the scale of [`Expert::RidgePeak`] starts: likewise.
 pub const PEAK_SPREAD_PRIOR: [f32; SPREAD_FEATURES] = [0.305, 0.182, 0.269, -0.006, 0.305];
 

@@ -23,7 +23,8 @@ pub struct ResidualHistogram {
 }
 
 /// Where the buckets start and the last one ends, as residuals.
-static EDGES: LazyLock<[f32; BUCKETS + 1]> = LazyLock::new(|| std::array::from_fn(|bucket| (FIRST + WIDTH * bucket as f32).sinh()));
+static EDGES: LazyLock<[f32; BUCKETS + 1]> =
+    LazyLock::new(|| std::array::from_fn(|bucket| (FIRST + WIDTH * bucket as f32).sinh()));
 
 /// What every histogram starts from: worked out once.
 static PRIOR: LazyLock<ResidualHistogram> = LazyLock::new(ResidualHistogram::prior);

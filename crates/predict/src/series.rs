@@ -382,7 +382,8 @@ impl Series {
     fn place(&self, expert: Expert, residual: f32) -> f32 {
         let place = expert as usize;
         let centre = self.prepared.centre[place];
-        let amount = |said: f32| if matches!(expert, Expert::RidgeMean) { said.max(0.0) } else { self.prepared.view.amount(said) };
+        let amount =
+            |said: f32| if matches!(expert, Expert::RidgeMean) { said.max(0.0) } else { self.prepared.view.amount(said) };
         let crest = self.trail.crest;
         let said = amount(centre + self.prepared.scale[place] * residual);
         // Most lie below the least that the bound can be.
@@ -400,7 +401,9 @@ impl Series {
         let mut amounts = residuals.upper(&tails).map(|residual| self.place(expert, residual));
         if residuals.lowest_share() > LEVELS[0] {
             // Most values lie further below the peak than its residuals tell apart: there the mean's residuals know better.
-            let around = self.residuals[Expert::RidgeMean as usize].upper(&tails).map(|residual| self.place(Expert::RidgeMean, residual));
+            let around = self.residuals[Expert::RidgeMean as usize]
+                .upper(&tails)
+                .map(|residual| self.place(Expert::RidgeMean, residual));
             for ((amount, around), level) in amounts.iter_mut().zip(around).zip(LEVELS) {
                 if residuals.lowest_share() > level {
                     *amount = amount.min(around);

@@ -35,6 +35,8 @@ pub use image::{HOST, Image};
 pub use instance::Instance;
 pub use key::{Dependencies, Key, Limits, Readiness, Runtime};
 pub use pool::{Claimed, Pool, PoolEvent};
-pub use run::{ColdReason, Event, Exit, File, Finished, Network, Output, Program, Run, Running, Sealed, Stage, StartPath, Stopper};
+pub use run::{
+    ColdReason, Event, Exit, File, Finished, Network, Output, Program, Run, Running, Sealed, Stage, StartPath, Stopper,
+};
 pub use shelf::{Counts, Target};
 pub use template::as_template;

@@ -7,8 +7,8 @@ pub mod pool;
 
 use decide::{Engine, LoadSettings, Settings, TierSettings};
 use model::{
-    Bounds, Metric, Mode, Moment, Observation, Ordinal, Outcome, Resource, Setting, Span, TargetId, TargetKind, TargetSample,
-    TargetSpec, Tier, WallTime,
+    Bounds, Metric, Mode, Moment, Observation, Ordinal, Outcome, Resource, Setting, Span, TargetId, TargetKind,
+    TargetSample, TargetSpec, Tier, WallTime,
 };
 
 use crate::backtest::load::{About, Kind, Policy, Recommender, Variant};
@@ -85,10 +85,15 @@ impl Policy for Forerun {
             _ => None,
         };
         let start = about.start.unwrap_or_default();
-        Box::new(Running { engines, scale, metric: metric(about), start, step: about.step, steps: 0, nothing: Observation::Samples {
-            wall: start,
-            samples: Vec::new(),
-        } })
+        Box::new(Running {
+            engines,
+            scale,
+            metric: metric(about),
+            start,
+            step: about.step,
+            steps: 0,
+            nothing: Observation::Samples { wall: start, samples: Vec::new() },
+        })
     }
 }
 

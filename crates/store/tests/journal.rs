@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use model::{
     Announcement, AnnouncementId, Bounds, Bytes, BytesPerSecond, Capacity, Digest, History, Limit, METRICS, Metric,
-    MilliCores, Mode, Moment, Observation, Ordinal, Outcome, Permille, Planner, Pressure, Resource, RunEvent, Scope, Setting, Span,
-    TargetId, TargetKind, TargetSample, TargetSpec, Ticket, Tier, WallTime, Weight,
+    MilliCores, Mode, Moment, Observation, Ordinal, Outcome, Permille, Planner, Pressure, Resource, RunEvent, Scope,
+    Setting, Span, TargetId, TargetKind, TargetSample, TargetSpec, Ticket, Tier, WallTime, Weight,
 };
 use proptest::collection::vec;
 use proptest::option::of;
@@ -155,7 +155,8 @@ fn observations() -> impl Strategy<Value = Observation> {
             Observation::PoolPriced { target, memory: Bytes(memory), cold: Span::from_nanos(cold), at_least, at_most }
         }),
         vec((ordinals(), any::<u64>(), any::<i32>(), any::<bool>()), 0..5).prop_map(|events| {
-            let event = |(target, run, at, ended)| RunEvent { target, run, at: WallTime::from_unix_millis(i64::from(at)), ended };
+            let event =
+                |(target, run, at, ended)| RunEvent { target, run, at: WallTime::from_unix_millis(i64::from(at)), ended };
             Observation::Runs(events.into_iter().map(event).collect())
         }),
         decisions.prop_map(|(ticket, resource, before, after, undo)| {

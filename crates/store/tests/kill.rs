@@ -81,7 +81,8 @@ fn nothing_acknowledged_is_lost() {
             assert!(found.iter().enumerate().all(|(i, point)| *point == wanted(i)), "kill {kill}: {id:?} has other samples");
         }
         let next = store.next_ticket().unwrap().0;
-        let unfinished = |number: &u64| store.decision(Ticket(*number)).unwrap().is_some_and(|entry| entry.outcomes.is_empty());
+        let unfinished =
+            |number: &u64| store.decision(Ticket(*number)).unwrap().is_some_and(|entry| entry.outcomes.is_empty());
         torn.extend((ticket as u64 + 1..next).filter(unfinished));
         for number in (1..=ticket as u64).filter(|number| !torn.contains(number)) {
             let entry = store.decision(Ticket(number)).unwrap().unwrap_or_else(|| panic!("kill {kill}: T{number} is lost"));

@@ -6,8 +6,8 @@ use anyhow::{Context, Result};
 use benches::{Arguments, Asked, Report};
 use decide::{Engine, Settings};
 use model::{
-    Bounds, Bytes, Capacity, Digest, Limit, Metric, MilliCores, Moment, Observation, Ordinal, Outcome, Resource, Setting, Span, TargetId,
-    TargetKind, TargetSample, TargetSpec, Ticket, Tier, WallTime,
+    Bounds, Bytes, Capacity, Digest, Limit, Metric, MilliCores, Moment, Observation, Ordinal, Outcome, Resource, Setting,
+    Span, TargetId, TargetKind, TargetSample, TargetSpec, Ticket, Tier, WallTime,
 };
 use predict::recurrent::{FEATURES, Weights};
 
@@ -64,7 +64,12 @@ impl Fleet {
         let mut noise = Noise(7);
         let habits: Vec<Habit> = (0..targets)
             .map(|_| Habit {
-                level: [0.02 * noise.log_uniform(500.0), 3e7 * noise.log_uniform(300.0), 1e4 * noise.log_uniform(1e4), 1e4 * noise.log_uniform(1e4)],
+                level: [
+                    0.02 * noise.log_uniform(500.0),
+                    3e7 * noise.log_uniform(300.0),
+                    1e4 * noise.log_uniform(1e4),
+                    1e4 * noise.log_uniform(1e4),
+                ],
                 swing: noise.uniform(),
                 phase: noise.uniform(),
             })
@@ -117,7 +122,8 @@ impl Fleet {
         let wall = WallTime::from_unix_secs(1_704_067_200 + (self.step * INTERVAL) as i64);
         let observation = Observation::Samples { wall, samples };
         let (began, cpu_began) = (Instant::now(), cpu_time());
-        let tickets: Vec<Ticket> = self.engine.step(now(self.step), &observation).iter().map(|decision| decision.ticket).collect();
+        let tickets: Vec<Ticket> =
+            self.engine.step(now(self.step), &observation).iter().map(|decision| decision.ticket).collect();
         let (took, cpu_took) = (began.elapsed(), cpu_time().saturating_sub(cpu_began));
         if let Observation::Samples { samples, .. } = observation {
             self.samples = samples;

@@ -45,7 +45,9 @@ fn limits() -> Limits {
 
 fn keys(targets: usize) -> Vec<SeriesKey> {
     let metrics = [Metric::Cpu, Metric::Memory, Metric::DiskRead, Metric::NetworkReceive];
-    let key = |place: usize| SeriesKey::new(TargetId::new(format!("cgroup:/system.slice/worker-{}.service", place / 4)), metrics[place % 4]);
+    let key = |place: usize| {
+        SeriesKey::new(TargetId::new(format!("cgroup:/system.slice/worker-{}.service", place / 4)), metrics[place % 4])
+    };
     (0..targets * 4).map(key).collect()
 }
 
@@ -73,7 +75,11 @@ fn ingest(arguments: &Arguments, report: &mut Report) -> Result<()> {
     for round in 0..rounds {
         let at = WallTime::from_unix_millis(START + round as i64 * INTERVAL_MS);
         samples.clear();
-        samples.extend(series.iter().enumerate().map(|(place, id)| Sample { series: *id, at, value: value(&mut noise, place, round) }));
+        samples.extend(series.iter().enumerate().map(|(place, id)| Sample {
+            series: *id,
+            at,
+            value: value(&mut noise, place, round),
+        }));
         let began = Instant::now();
         let appended = store.append(&samples)?;
         store.maintain(at)?;
@@ -173,7 +179,10 @@ fn sizes_of(trace: &Path, promtool: &Path) -> Result<(Sizes, usize)> {
     let folder = tempfile::tempdir().context("cannot make a folder for a trace")?;
     let mut store = Store::open(&folder.path().join("ours"), limits())?;
     let text = folder.path().join("trace.om");
-    let mut out = BufWriter::with_capacity(1 << 20, fs::File::create(&text).with_context(|| format!("cannot make {}", text.display()))?);
+    let mut out = BufWriter::with_capacity(
+        1 << 20,
+        fs::File::create(&text).with_context(|| format!("cannot make {}", text.display()))?,
+    );
     writeln!(out, "# TYPE usage gauge")?;
     let mut samples: Vec<Sample> = Vec::new();
     for series in UsageReader::open(trace)? {

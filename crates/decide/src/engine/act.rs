@@ -56,7 +56,9 @@ impl Engine {
         if mode == Mode::Observe {
             return Err(Wait::Paused);
         }
-        let Some(knob) = self.target(offer.target).map(|target| &target.knobs[offer.knob]) else { return Err(Wait::Unsupported) };
+        let Some(knob) = self.target(offer.target).map(|target| &target.knobs[offer.knob]) else {
+            return Err(Wait::Unsupported);
+        };
         if let Some(ticket) = knob.in_flight {
             return Err(Wait::InFlight(ticket));
         }
@@ -115,7 +117,8 @@ impl Engine {
     fn squeeze(&mut self, round: &mut Round, mode: Mode, offer: &Offer, missing: u64) -> Vec<Offer> {
         let targets = &self.targets;
         round.givers.fill(|| {
-            let tier = |(place, target): (usize, &Option<Box<Target>>)| Some((target.as_deref()?.spec.tier, Ordinal(place as u32)));
+            let tier =
+                |(place, target): (usize, &Option<Box<Target>>)| Some((target.as_deref()?.spec.tier, Ordinal(place as u32)));
             targets.iter().enumerate().filter_map(tier).collect()
         });
         let acting = mode == Mode::Act && !offer.urgent;
@@ -222,7 +225,15 @@ impl Engine {
     }
 
     /// Writes a decision down and hands it out.
-    pub(super) fn emit(&mut self, now: Moment, ordinal: Ordinal, place: usize, mode: Mode, action: Action, because: Because) -> Ticket {
+    pub(super) fn emit(
+        &mut self,
+        now: Moment,
+        ordinal: Ordinal,
+        place: usize,
+        mode: Mode,
+        action: Action,
+        because: Because,
+    ) -> Ticket {
         let ticket = self.ledger.issue();
         let decision = Decision { ticket, at: now, wall: self.wall, target: ordinal, action, mode, because };
         if mode == Mode::Act {

@@ -49,14 +49,8 @@ impl Engine {
                 knob.advised = None;
                 knob.ours = matches!(action, Action::Set { .. });
                 knob.wait = knob.blocked(now).or(Some(Wait::Fits));
-                let watch = Watch {
-                    ticket,
-                    action,
-                    since: now,
-                    until: now + rails.probation,
-                    throttled_before,
-                    kills_before,
-                };
+                let watch =
+                    Watch { ticket, action, since: now, until: now + rails.probation, throttled_before, kills_before };
                 // What was watched on this knob is no longer what it holds.
                 self.watches.remove(&(ordinal, place));
                 if matches!(action, Action::Set { before, after, .. } if lowers(before, after)) {
@@ -181,7 +175,11 @@ impl Engine {
         self.modes.set(scope, mode);
         if mode == Mode::Act {
             // What was advised was for a world in which it would have been followed.
-            self.targets.iter_mut().flatten().flat_map(|target| target.knobs.iter_mut()).for_each(|knob| knob.advised = None);
+            self.targets
+                .iter_mut()
+                .flatten()
+                .flat_map(|target| target.knobs.iter_mut())
+                .for_each(|knob| knob.advised = None);
         }
     }
 

@@ -66,7 +66,12 @@ struct Wish {
 
 impl Pools {
     pub(super) fn new(settings: &Settings) -> Pools {
-        Pools { planner: WarmPlanner::new(settings.warm.planner.clone()), units: Vec::new(), pools: BTreeMap::new(), step: 0 }
+        Pools {
+            planner: WarmPlanner::new(settings.warm.planner.clone()),
+            units: Vec::new(),
+            pools: BTreeMap::new(),
+            step: 0,
+        }
     }
 
     pub(super) fn forget(&mut self, target: Ordinal) {
@@ -95,7 +100,10 @@ impl Engine {
         }
         let unit = self.pools.planner.add(spec);
         self.pools.units.push(target);
-        self.pools.pools.insert(target, Pool { unit, memory, at_least, at_most, running: BTreeMap::new(), open: (0.0, 0), past: VecDeque::new() });
+        self.pools.pools.insert(
+            target,
+            Pool { unit, memory, at_least, at_most, running: BTreeMap::new(), open: (0.0, 0), past: VecDeque::new() },
+        );
         // What is asked for at least need not wait for the next step.
         self.pools.step = 0;
     }
@@ -180,7 +188,11 @@ impl Engine {
             let (Some(pool), Some(wish)) = (self.pools.pools.get(&target), wishes.get_mut(&target)) else { continue };
             let place = usize::from(one.rung != top);
             let held: u32 = wish.counts.iter().sum();
-            let asked = if place == 0 { one.count.max(pool.at_least) - wish.counts[0].min(one.count.max(pool.at_least)) } else { one.count };
+            let asked = if place == 0 {
+                one.count.max(pool.at_least) - wish.counts[0].min(one.count.max(pool.at_least))
+            } else {
+                one.count
+            };
             let room = pool.at_most.saturating_sub(held).min(u32::try_from(left / pool.memory.0.max(1)).unwrap_or(u32::MAX));
             let granted = asked.min(room);
             left = left.saturating_sub(u64::from(granted).saturating_mul(pool.memory.0));

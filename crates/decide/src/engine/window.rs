@@ -69,7 +69,8 @@ impl Engine {
     /// Gives every series its row in the bank, in the order of ordinals.
     fn assign_rows(&mut self, targets: &mut Slots) {
         let lacks = |(series, row): &(&Option<Box<predict::Series>>, &u32)| series.is_some() && **row == NO_ROW;
-        let lacking = targets.iter().flatten().map(|target| target.series.iter().zip(&target.rows).filter(lacks).count()).sum();
+        let lacking =
+            targets.iter().flatten().map(|target| target.series.iter().zip(&target.rows).filter(lacks).count()).sum();
         self.bank.reserve(lacking);
         for target in targets.iter_mut().flatten() {
             for (series, row) in target.series.iter().zip(&mut target.rows) {

@@ -1,13 +1,14 @@
 //! What one knob of one target should hold in the coming window.
 
 use model::{
-    Because, Bounds, Cap, Capacity, Metric, Mode, Moment, OfferFigures, Ordinal, Planner, Resource, Setting, Span, Tier, Trigger, Wait, WallTime,
+    Because, Bounds, Cap, Capacity, Metric, Mode, Moment, OfferFigures, Ordinal, Planner, Resource, Setting, Span, Tier,
+    Trigger, Wait, WallTime,
 };
 use predict::{Series, Trust};
 
 use crate::announcements::Announcements;
-use crate::modes::Modes;
 use crate::knob::{Knob, least, metric_of, to_base, to_units, units_per_base};
+use crate::modes::Modes;
 use crate::settings::{Rails, Settings, TierSettings};
 use crate::target::{Schemes, Target};
 
@@ -95,10 +96,12 @@ pub fn look(view: &WindowView<'_>, ordinal: Ordinal, target: &Target, place: usi
         Ok(_) if mode == Mode::Observe => Plan::Wait(Wait::Paused),
         Ok(to) if mode == Mode::Recommend && knob.is_advised(to) => Plan::Wait(Wait::Fits),
         Ok(to) => Plan::Change(Box::new(offer(view, ordinal, target, place, holds, to, want))),
-        Err(Wait::Fits) => Plan::Wait(match metric_of(resource).and_then(|metric| target.series(metric)).map(Series::trust) {
-            Some(Trust::Fallback { coverage }) => Wait::Uncertain { coverage },
-            _ => Wait::Fits,
-        }),
+        Err(Wait::Fits) => {
+            Plan::Wait(match metric_of(resource).and_then(|metric| target.series(metric)).map(Series::trust) {
+                Some(Trust::Fallback { coverage }) => Wait::Uncertain { coverage },
+                _ => Wait::Fits,
+            })
+        }
         Err(wait) => Plan::Wait(wait),
     };
     (plan, units)
@@ -202,7 +205,9 @@ fn turn(view: &WindowView<'_>, knob: &Knob, resource: Resource, holds: Option<u6
     }
     resting()?;
     let mut changes = knob.changes;
-    if wanted >= (1.0 - f64::from(load.lower_step)) * held || (wanted < f64::from(load.release_below) * held && changes.has(view.now)) {
+    if wanted >= (1.0 - f64::from(load.lower_step)) * held
+        || (wanted < f64::from(load.release_below) * held && changes.has(view.now))
+    {
         return Ok(want.units);
     }
     let step = held * (1.0 - f64::from(load.lower_step));
@@ -210,7 +215,15 @@ fn turn(view: &WindowView<'_>, knob: &Knob, resource: Resource, holds: Option<u6
     if units < holds { Ok(units) } else { Err(Wait::Fits) }
 }
 
-fn offer(view: &WindowView<'_>, ordinal: Ordinal, target: &Target, place: usize, holds: Setting, to: u64, want: Want) -> Offer {
+fn offer(
+    view: &WindowView<'_>,
+    ordinal: Ordinal,
+    target: &Target,
+    place: usize,
+    holds: Setting,
+    to: u64,
+    want: Want,
+) -> Offer {
     let resource = view.settings.load.manage[place];
     let from = holds.amount();
     let tier = view.settings.load.tier(target.spec.tier);
@@ -246,7 +259,14 @@ fn offer(view: &WindowView<'_>, ordinal: Ordinal, target: &Target, place: usize,
 }
 
 /// The four figures of moving a knob from `from` to `to` for one window.
-pub fn figures(series: Option<&Series>, tier: &TierSettings, window: Span, resource: Resource, from: Option<u64>, to: u64) -> OfferFigures {
+pub fn figures(
+    series: Option<&Series>,
+    tier: &TierSettings,
+    window: Span,
+    resource: Resource,
+    from: Option<u64>,
+    to: u64,
+) -> OfferFigures {
     let secs = window.as_secs_f64() as f32;
     let lower = from.map_or(to, |from| from.min(to));
     let chance = series.map_or(0.0, |series| series.chance_above(to_base(resource, lower)));

@@ -2,8 +2,8 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use model::{
-    Bounds, Bytes, Limit, Metric, MilliCores, Moment, Observation, Ordinal, Resource, Setting, Span, TargetId, TargetKind, TargetSample,
-    TargetSpec, Tier, WallTime,
+    Bounds, Bytes, Limit, Metric, MilliCores, Moment, Observation, Ordinal, Resource, Setting, Span, TargetId, TargetKind,
+    TargetSample, TargetSpec, Tier, WallTime,
 };
 
 /// 2024-01-01, a Monday, 00:00 UTC.
@@ -52,7 +52,10 @@ pub fn spec(name: &str, tier: Tier, bounds: Bounds) -> TargetSpec {
 
 /// A target appears.
 pub fn appears(target: u32, tier: Tier) -> Observation {
-    Observation::TargetAppeared { target: Ordinal(target), spec: spec(&format!("cgroup:/{target}"), tier, Bounds::default()) }
+    Observation::TargetAppeared {
+        target: Ordinal(target),
+        spec: spec(&format!("cgroup:/{target}"), tier, Bounds::default()),
+    }
 }
 
 /// A sample of CPU in cores and memory in MiB.
@@ -75,5 +78,8 @@ pub fn memory(mib: u64) -> Setting {
 
 /// What the knobs of a target hold.
 pub fn settings(target: u32, cpu: Setting, memory: Setting) -> Observation {
-    Observation::Settings { target: Ordinal(target), settings: vec![(Resource::CpuQuota, cpu), (Resource::MemoryLimit, memory)] }
+    Observation::Settings {
+        target: Ordinal(target),
+        settings: vec![(Resource::CpuQuota, cpu), (Resource::MemoryLimit, memory)],
+    }
 }

@@ -119,7 +119,8 @@ pub enum Command {
     ExampleWorkload(ExampleArguments),
 }
 
-const RUN_STATUSES: &str = "Exit status: the program's own; 128 + n when signal n ended it, 124 when its time was over, 137 when it wanted
+const RUN_STATUSES: &str =
+    "Exit status: the program's own; 128 + n when signal n ended it, 124 when its time was over, 137 when it wanted
 more memory or wrote more than it may, 125 when forerun itself failed.";
 
 /// What instances are told apart by.

@@ -27,9 +27,7 @@ pub fn pool(common: &Common, command: &PoolCommand) -> Outcome {
                 at_most: arguments.max,
             };
             let pool: PoolView = client(common)?.set_pool(&request)?;
-            output(common.json, &pool, || {
-                format!("{} keeps {} to {} instances\n", pool.id, pool.at_least, pool.at_most)
-            })
+            output(common.json, &pool, || format!("{} keeps {} to {} instances\n", pool.id, pool.at_least, pool.at_most))
         }
         PoolCommand::Drain { pool } => {
             client(common)?.drain_pool(pool)?;
@@ -39,7 +37,9 @@ pub fn pool(common: &Common, command: &PoolCommand) -> Outcome {
         PoolCommand::Lambda { lambda } => {
             client(common)?.set_lambda(*lambda)?;
             let answer = serde_json::json!({ "lambda": lambda });
-            output(common.json, &answer, || format!("a second of waiting is worth {lambda} times 100 GB-seconds of idle memory\n"))
+            output(common.json, &answer, || {
+                format!("a second of waiting is worth {lambda} times 100 GB-seconds of idle memory\n")
+            })
         }
     }
 }

@@ -46,7 +46,11 @@ fn start(common: &Common, arguments: &RunArguments) -> Outcome<u8> {
         _ => {}
     })?;
     let finished = finished.ok_or_else(|| {
-        Failure::new(Status::Failed, format!("the daemon ended before run {} did", started.id), "start it again with `forerun up`")
+        Failure::new(
+            Status::Failed,
+            format!("the daemon ended before run {} did", started.id),
+            "start it again with `forerun up`",
+        )
     })?;
     if common.json {
         let whole = client.run_view(started.id)?;
@@ -95,7 +99,11 @@ fn request(arguments: &RunArguments) -> Outcome<RunRequest> {
         Some(runtime) => runtime,
         None => guess(&arguments.file, &content)?,
     };
-    let name = if arguments.file == "-" { None } else { Path::new(&arguments.file).file_name().map(|name| name.to_string_lossy().into_owned()) };
+    let name = if arguments.file == "-" {
+        None
+    } else {
+        Path::new(&arguments.file).file_name().map(|name| name.to_string_lossy().into_owned())
+    };
     let mut request = RunRequest {
         runtime: runtime.name().into(),
         name,
@@ -158,7 +166,11 @@ fn guess(file: &str, content: &[u8]) -> Outcome<RuntimeChoice> {
         Some(line) if line.contains("python") => Ok(RuntimeChoice::Python),
         Some(line) if line.contains("node") => Ok(RuntimeChoice::Node),
         Some(line) if line.contains("sh") => Ok(RuntimeChoice::Sh),
-        _ => Err(Failure::new(Status::Usage, format!("cannot tell what runs {file}"), "say it with --runtime python, node, sh or exec")),
+        _ => Err(Failure::new(
+            Status::Usage,
+            format!("cannot tell what runs {file}"),
+            "say it with --runtime python, node, sh or exec",
+        )),
     }
 }
 
@@ -194,19 +206,22 @@ pub fn limits(arguments: &InstanceArguments) -> Outcome<RunLimits> {
 
 fn bytes(what: &str, text: &str) -> Outcome<u64> {
     let read = read_amount::<model::Bytes>(text);
-    read.map(|bytes| bytes.0).map_err(|error| Failure::new(Status::Usage, format!("{what} {text}: {error}"), "for example 256MiB"))
+    read.map(|bytes| bytes.0)
+        .map_err(|error| Failure::new(Status::Usage, format!("{what} {text}: {error}"), "for example 256MiB"))
 }
 
 /// A length of time in seconds.
 pub fn seconds(text: &str) -> Outcome<f64> {
     let read = read_amount::<model::Span>(text);
-    read.map(|span| span.as_secs_f64()).map_err(|error| Failure::new(Status::Usage, format!("{text}: {error}"), "for example 30s or 5m"))
+    read.map(|span| span.as_secs_f64())
+        .map_err(|error| Failure::new(Status::Usage, format!("{text}: {error}"), "for example 30s or 5m"))
 }
 
 pub fn claim(common: &Common, arguments: &ClaimArguments) -> Outcome {
-    let runtime = arguments.instance.runtime.ok_or_else(|| {
-        Failure::new(Status::Usage, "a claim needs --runtime", "one of python, node, sh and exec")
-    })?;
+    let runtime = arguments
+        .instance
+        .runtime
+        .ok_or_else(|| Failure::new(Status::Usage, "a claim needs --runtime", "one of python, node, sh and exec"))?;
     let request = ClaimRequest {
         runtime: runtime.name().into(),
         tenant: arguments.instance.tenant.clone(),
@@ -216,7 +231,8 @@ pub fn claim(common: &Common, arguments: &ClaimArguments) -> Outcome {
     };
     let held = client(common)?.claim(&request)?;
     output(common.json, &held, || {
-        let how = held.start.why.as_deref().map_or_else(|| held.start.path.clone(), |why| format!("{}: {why}", held.start.path));
+        let how =
+            held.start.why.as_deref().map_or_else(|| held.start.path.clone(), |why| format!("{}: {why}", held.start.path));
         format!("claim {} of {} ({how}), held until {}\n", held.id, held.pool, held.expires_at)
     })
 }
@@ -244,12 +260,14 @@ mod tests {
 
     #[test]
     fn ends_become_statuses() {
-        let run = |kind: &str, code| RunView {
+        let run = |kind: &str, code| {
+            RunView {
             exit: Some(serve::view::ExitView { kind: kind.into(), code }),
             ..serde_json::from_value(serde_json::json!({
                 "id": 1, "pool": "p", "runtime": "sh", "name": "", "state": "finished", "stages": [], "began_at": "2026-01-01T00:00:00Z"
             }))
             .unwrap()
+        }
         };
         let ends = [("code", Some(7)), ("signal", Some(9)), ("deadline", None), ("out_of_memory", None)];
         assert_eq!(ends.map(|(kind, code)| code_of(&run(kind, code), true).unwrap()), [7, 137, 124, 137]);

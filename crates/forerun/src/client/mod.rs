@@ -145,7 +145,11 @@ impl Client {
     /// Asks for something whose answer says nothing.
     fn tell(&self, method: &str, path: &str, body: Option<Vec<u8>>) -> Outcome {
         let reply = self.transport.send(method, path, body).map_err(|error| self.unreachable(&error))?;
-        if (200..300).contains(&reply.status) { Ok(()) } else { Err(refused(&self.transport.to_string(), method, path, &reply)) }
+        if (200..300).contains(&reply.status) {
+            Ok(())
+        } else {
+            Err(refused(&self.transport.to_string(), method, path, &reply))
+        }
     }
 
     fn get<T: DeserializeOwned>(&self, path: &str) -> Outcome<T> {

@@ -36,7 +36,9 @@ impl Client {
         let streamed = self.transport.stream(&path, |data| lines.take(data, &mut take));
         match streamed.map_err(|error| self.unreachable(&error))? {
             Some(reply) => Err(refused(&self.transport.to_string(), "GET", &path, &reply)),
-            None => lines.fault.map_or(Ok(()), |fault| Err(Failure::new(Status::Failed, fault, "is the daemon of another version?"))),
+            None => lines
+                .fault
+                .map_or(Ok(()), |fault| Err(Failure::new(Status::Failed, fault, "is the daemon of another version?"))),
         }
     }
 

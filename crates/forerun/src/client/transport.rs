@@ -152,7 +152,11 @@ async fn stream_over_socket(
     Ok(None)
 }
 
-fn stream_over_http(url: &str, token: Option<&Token>, take: &mut impl FnMut(&[u8])) -> Result<Option<Reply>, TransportError> {
+fn stream_over_http(
+    url: &str,
+    token: Option<&Token>,
+    take: &mut impl FnMut(&[u8]),
+) -> Result<Option<Reply>, TransportError> {
     use std::io::Read;
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
     let mut request = agent.get(url);

@@ -48,7 +48,12 @@ impl Settings {
             },
             warm: decide::PoolSettings {
                 memory: permille(self.pools.memory),
-                planner: WarmSettings { step: self.pools.step, lambda: self.pools.lambda, ladder: ladder(), ..WarmSettings::default() },
+                planner: WarmSettings {
+                    step: self.pools.step,
+                    lambda: self.pools.lambda,
+                    ladder: ladder(),
+                    ..WarmSettings::default()
+                },
             },
         }
     }

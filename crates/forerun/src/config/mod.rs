@@ -17,7 +17,10 @@ use std::path::{Path, PathBuf};
 
 pub use defaults::Surroundings;
 pub use problem::{ConfigError, Problem};
-pub use settings::{Daemon, Import, Load, Pools as PoolsSettings, Rails, Scrape, Serve, Settings, Store, TargetRule, TierSettings, tier_index};
+pub use settings::{
+    Daemon, Import, Load, Pools as PoolsSettings, Rails, Scrape, Serve, Settings, Store, TargetRule, TierSettings,
+    tier_index,
+};
 pub use units::{Amount, Text, read as read_amount};
 pub use written::Written;
 

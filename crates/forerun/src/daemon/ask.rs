@@ -21,7 +21,10 @@ impl Asks {
     }
 
     /// Asks, and answers when the core has got to it.
-    pub fn ask<T: Send + 'static>(&self, question: impl FnOnce(&mut Core) -> Result<T, ApiError> + Send + 'static) -> Answer<'_, T> {
+    pub fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Core) -> Result<T, ApiError> + Send + 'static,
+    ) -> Answer<'_, T> {
         let (answer, answered) = oneshot::channel();
         let sent = self.0.send(Box::new(move |core| {
             // Nobody waits for the answer when the request was given up.

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use model::{AnnouncementId, Metric, Observation, Planner, Scope, TargetId, Ticket};
 use serve::view::{
-    AnnouncementRequest, AnnouncementView, BoundsView, ClaimRequest, ClaimView, DecisionPage, DecisionQuery, DecisionView, Event, ForecastReport, KillSwitchEvent,
-    MetricName, ModeBody, ModeName, ModeScope, PlanView, PoolCurve, PoolPage, PoolRequest, PoolView, PushedSample, RunEvent, RunRequest, RunView, SeriesView, StatusView, TargetPage, TargetQuery, TargetView, TierName,
-    Timestamp,
+    AnnouncementRequest, AnnouncementView, BoundsView, ClaimRequest, ClaimView, DecisionPage, DecisionQuery, DecisionView,
+    Event, ForecastReport, KillSwitchEvent, MetricName, ModeBody, ModeName, ModeScope, PlanView, PoolCurve, PoolPage,
+    PoolRequest, PoolView, PushedSample, RunEvent, RunRequest, RunView, SeriesView, StatusView, TargetPage, TargetQuery,
+    TargetView, TierName, Timestamp,
 };
 use serve::{Answer, ApiError, Backend, ErrorKind, WrittenSeries, ready};
 use tokio::sync::{broadcast, mpsc};
@@ -38,7 +39,10 @@ impl Daemon {
     }
 
     /// Does what may block on a thread that may.
-    fn blocking<T: Send + 'static>(&self, work: impl FnOnce(&Warm) -> Result<T, ApiError> + Send + 'static) -> Answer<'_, T> {
+    fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Warm) -> Result<T, ApiError> + Send + 'static,
+    ) -> Answer<'_, T> {
         let warm = self.warm();
         Box::pin(async move {
             let warm = warm?;
@@ -71,7 +75,14 @@ impl Backend for Daemon {
         self.asks.ask(move |core| core.forecast_report(&id))
     }
 
-    fn series(&self, id: String, metric: MetricName, from: Timestamp, to: Timestamp, step_seconds: u32) -> Answer<'_, SeriesView> {
+    fn series(
+        &self,
+        id: String,
+        metric: MetricName,
+        from: Timestamp,
+        to: Timestamp,
+        step_seconds: u32,
+    ) -> Answer<'_, SeriesView> {
         self.asks.ask(move |core| core.series_view(&id, metric, from, to, step_seconds))
     }
 
@@ -97,7 +108,10 @@ impl Backend for Daemon {
                 ));
             }
             let by = core.undo(ticket).ok_or_else(|| {
-                ApiError::conflict(format!("{ticket} cannot be taken back now: its knob is being changed"), "try again in a second")
+                ApiError::conflict(
+                    format!("{ticket} cannot be taken back now: its knob is being changed"),
+                    "try again in a second",
+                )
             })?;
             core.stored_decision(by)
         })
@@ -109,7 +123,11 @@ impl Backend for Daemon {
                 ModeScope::All => (Scope::All, "mode".to_owned(), ModeBody { mode, planner: None, target: None }),
                 ModeScope::Planner(planner) => {
                     let scope = Scope::Planner(Planner::from(planner));
-                    (scope, format!("mode:planner:{}", planner.word()), ModeBody { mode, planner: Some(planner), target: None })
+                    (
+                        scope,
+                        format!("mode:planner:{}", planner.word()),
+                        ModeBody { mode, planner: Some(planner), target: None },
+                    )
                 }
                 ModeScope::Target(id) => {
                     let scope = Scope::Target(core.ordinal(&id)?);
@@ -281,7 +299,8 @@ impl Core {
             .filter(|(id, ordinal)| {
                 let Some(known) = self.known.get(ordinal) else { return false };
                 let text = query.filter.as_deref().unwrap_or("");
-                let named = id.as_str().contains(text) || known.spec.application.as_deref().is_some_and(|name| name.contains(text));
+                let named =
+                    id.as_str().contains(text) || known.spec.application.as_deref().is_some_and(|name| name.contains(text));
                 let tier = self.engine.target(**ordinal).map(|target| target.spec.tier);
                 named
                     && query.kind.is_none_or(|kind| kind == known.spec.kind.into())
@@ -293,7 +312,8 @@ impl Core {
         let after = query.after.as_deref().map(TargetId::new);
         let from = after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
         let mut rest = wanted.range::<&TargetId, _>((from, Bound::Unbounded));
-        let targets: Vec<TargetView> = rest.by_ref().take(limit).filter_map(|(_, ordinal)| self.target_view(*ordinal)).collect();
+        let targets: Vec<TargetView> =
+            rest.by_ref().take(limit).filter_map(|(_, ordinal)| self.target_view(*ordinal)).collect();
         let next = if rest.next().is_some() { targets.last().map(|target| target.id.clone()) } else { None };
         TargetPage { targets, total: wanted.len() as u64, next }
     }

@@ -75,7 +75,11 @@ impl Core {
     fn refuse_all(&mut self, named: &[(TargetId, Decision)], reason: &str) -> Vec<Decision> {
         let reason: Box<str> = format!("not written down, so not done: {reason}").into();
         let acting = named.iter().filter(|(_, decision)| decision.mode == Mode::Act).map(|(_, decision)| decision.ticket);
-        acting.collect::<Vec<_>>().into_iter().flat_map(|ticket| self.done(ticket, Outcome::Failed { reason: reason.clone() })).collect()
+        acting
+            .collect::<Vec<_>>()
+            .into_iter()
+            .flat_map(|ticket| self.done(ticket, Outcome::Failed { reason: reason.clone() }))
+            .collect()
     }
 
     fn write_down(&mut self, named: &[(TargetId, Decision)]) -> Result<(), String> {

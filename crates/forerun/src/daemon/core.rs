@@ -9,8 +9,8 @@ use act::Actuator;
 use collect::Sampler;
 use decide::Engine;
 use model::{
-    AnnouncementId, Capacity, Decision, METRICS, Metric, Mode, Moment, Observation, Ordinal, Outcome, Resource, Scope, Setting, Span,
-    TargetId, TargetSample, TargetSpec, Ticket, WallTime,
+    AnnouncementId, Capacity, Decision, METRICS, Metric, Mode, Moment, Observation, Ordinal, Outcome, Resource, Scope,
+    Setting, Span, TargetId, TargetSample, TargetSpec, Ticket, WallTime,
 };
 use serve::view::{AnnouncementView, DegradedView, Event, SampledEvent, Timestamp};
 use store::{AppliedKnob, Journal, Sample, SeriesId, StoreHandle};

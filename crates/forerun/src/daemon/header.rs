@@ -141,7 +141,8 @@ fn pool_header(pools: &PoolSettings) -> PoolHeader {
 
 fn pool_settings(header: PoolHeader) -> Result<PoolSettings, String> {
     let rung = |(name, wait_share, hold_share, make_share): (String, f64, f64, f64)| {
-        let name = RUNGS.into_iter().find(|known| *known == name).ok_or(format!("the journal's settings: unknown rung {name}"))?;
+        let name =
+            RUNGS.into_iter().find(|known| *known == name).ok_or(format!("the journal's settings: unknown rung {name}"))?;
         Ok(Rung { name, wait_share, hold_share, make_share })
     };
     let rungs = header.rungs.into_iter().map(rung).collect::<Result<_, String>>()?;

@@ -16,7 +16,9 @@ impl Core {
     /// Feeds a new target what the store knows of it.
     pub(super) fn feed_history(&mut self, ordinal: Ordinal) {
         let window = self.settings.load.window;
-        let step = Span::from_millis((window.as_millis() / STEPS_PER_WINDOW).max(self.settings.daemon.sample_interval.as_millis()).max(1));
+        let step = Span::from_millis(
+            (window.as_millis() / STEPS_PER_WINDOW).max(self.settings.daemon.sample_interval.as_millis()).max(1),
+        );
         let wall = self.wall();
         let from = wall.minus(window.times(WINDOWS_MAX));
         let Some(series) = self.known.get(&ordinal).map(|known| known.series) else { return };
@@ -27,7 +29,14 @@ impl Core {
         }
     }
 
-    fn history_of(&mut self, target: Ordinal, metric: Metric, id: SeriesId, (from, to): (WallTime, WallTime), step: Span) -> Option<History> {
+    fn history_of(
+        &mut self,
+        target: Ordinal,
+        metric: Metric,
+        id: SeriesId,
+        (from, to): (WallTime, WallTime),
+        step: Span,
+    ) -> Option<History> {
         self.store.reader().newest(id).filter(|newest| *newest >= from)?;
         let points = match self.store.reader().range(id, from, to, Some(step), Aggregate::Max) {
             Ok(points) => points,
@@ -77,7 +86,14 @@ impl Core {
     }
 
     /// A stretch of history for a chart.
-    pub(super) fn series_view(&self, id: &str, metric: MetricName, from: Timestamp, to: Timestamp, step_seconds: u32) -> Result<SeriesView, ApiError> {
+    pub(super) fn series_view(
+        &self,
+        id: &str,
+        metric: MetricName,
+        from: Timestamp,
+        to: Timestamp,
+        step_seconds: u32,
+    ) -> Result<SeriesView, ApiError> {
         let ordinal = self.ordinal(id)?;
         let known = self.known.get(&ordinal).ok_or_else(|| ApiError::not_found("target", id))?;
         let core_metric = Metric::from(metric);
@@ -86,7 +102,10 @@ impl Core {
         let step = Span::from_secs(u64::from(step_seconds));
         let read = |series: Option<SeriesId>, aggregate| -> Result<Vec<Point>, ApiError> {
             let Some(series) = series else { return Ok(Vec::new()) };
-            self.store.reader().range(series, from.0, to.0, Some(step), aggregate).map_err(|error| ApiError::internal(error.to_string()))
+            self.store
+                .reader()
+                .range(series, from.0, to.0, Some(step), aggregate)
+                .map_err(|error| ApiError::internal(error.to_string()))
         };
         let millis = i64::from(step_seconds.max(1)) * 1_000;
         let first = from.0.unix_millis().div_euclid(millis);

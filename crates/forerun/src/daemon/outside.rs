@@ -52,7 +52,9 @@ fn scrape(rule: &TargetRule, asks: &Asks) {
                     core.mend(&what);
                 }
                 Ok(None) => {}
-                Err(error) => core.degrade(&what, error.to_string(), "check [target.scrape] in forerun.toml and the endpoint"),
+                Err(error) => {
+                    core.degrade(&what, error.to_string(), "check [target.scrape] in forerun.toml and the endpoint")
+                }
             }
         });
         std::thread::sleep(scrape.interval.into());
@@ -119,7 +121,8 @@ impl Core {
     ) -> Option<AnnouncementView> {
         let wall = self.wall();
         self.announcements.retain(|_, held| held.until.0 > wall);
-        let id = AnnouncementId(self.announcements.keys().next_back().map_or(1, |last| last.0 + 1).max(self.announcement_next));
+        let id =
+            AnnouncementId(self.announcements.keys().next_back().map_or(1, |last| last.0 + 1).max(self.announcement_next));
         self.announcement_next = id.0 + 1;
         let view = AnnouncementView {
             id: id.0,
@@ -131,7 +134,15 @@ impl Core {
             source: source.to_owned(),
         };
         self.announcements.insert(id, view.clone());
-        self.observe(&Observation::Announced(Announcement { id, target, metric, from, until, expected, source: source.into() }));
+        self.observe(&Observation::Announced(Announcement {
+            id,
+            target,
+            metric,
+            from,
+            until,
+            expected,
+            source: source.into(),
+        }));
         self.tell(Event::Announced(view.clone()));
         Some(view)
     }

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{Action, Bounds, Bytes, Observation, Ordinal, Outcome, Resource, RunEvent, Setting, Span, TargetId, TargetKind, TargetSpec, Tier};
+use model::{
+    Action, Bounds, Bytes, Observation, Ordinal, Outcome, Resource, RunEvent, Setting, Span, TargetId, TargetKind,
+    TargetSpec, Tier,
+};
 use sandbox::{Counts, Key, Target};
 use serve::ApiError;
 use serve::view::{CurvePoint, PoolCurve, PoolPage, PoolView, RunLimits};
@@ -26,17 +29,29 @@ impl Core {
         let Some(warm) = self.warm.clone() else { return };
         warm.tidy();
         let (changed, marks) = warm.news();
-        let counts: BTreeMap<Arc<Key>, Counts> = if changed.is_empty() { BTreeMap::new() } else { warm.counts().into_iter().map(|(key, _, counts)| (key, counts)).collect() };
+        let counts: BTreeMap<Arc<Key>, Counts> = if changed.is_empty() {
+            BTreeMap::new()
+        } else {
+            warm.counts().into_iter().map(|(key, _, counts)| (key, counts)).collect()
+        };
         for (key, known) in changed {
             let target = self.pool_target(&key);
             let counted = counts.get(&key);
             let memory = counted.map_or(MEMORY, instance_bytes);
             let cold = known.cold.map_or(COLD, Span::from);
-            self.observe(&Observation::PoolPriced { target, memory, cold, at_least: known.at_least, at_most: known.at_most });
+            self.observe(&Observation::PoolPriced {
+                target,
+                memory,
+                cold,
+                at_least: known.at_least,
+                at_most: known.at_most,
+            });
         }
         let events: Vec<RunEvent> = marks
             .into_iter()
-            .filter_map(|mark| Some(RunEvent { target: *self.pools.get(&mark.key)?, run: mark.run, at: mark.at, ended: mark.ended }))
+            .filter_map(|mark| {
+                Some(RunEvent { target: *self.pools.get(&mark.key)?, run: mark.run, at: mark.at, ended: mark.ended })
+            })
             .collect();
         if !events.is_empty() {
             self.observe(&Observation::Runs(events));
@@ -59,7 +74,8 @@ impl Core {
             application: None,
         };
         self.target_appeared(target, spec, false);
-        let settings = [Resource::WarmInstances, Resource::FrozenInstances].map(|resource| (resource, Setting::Instances(0)));
+        let settings =
+            [Resource::WarmInstances, Resource::FrozenInstances].map(|resource| (resource, Setting::Instances(0)));
         self.observe(&Observation::Settings { target, settings: settings.to_vec() });
         target
     }
@@ -211,4 +227,3 @@ fn available_memory() -> Option<u64> {
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib << 10)
 }
-

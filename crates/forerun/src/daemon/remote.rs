@@ -31,7 +31,9 @@ pub(super) fn map(labels: &[(String, String)]) -> Mapped {
         _ => None,
     };
     match (known, label("id").filter(|id| id.starts_with('/'))) {
-        (Some((metric, counter)), Some(id)) => Mapped { key: SeriesKey::new(TargetId::new(format!("cgroup:{id}")), metric), counter },
+        (Some((metric, counter)), Some(id)) => {
+            Mapped { key: SeriesKey::new(TargetId::new(format!("cgroup:{id}")), metric), counter }
+        }
         _ => {
             let mut rest: Vec<&(String, String)> = labels.iter().filter(|(label, _)| label != "__name__").collect();
             rest.sort();
@@ -73,7 +75,8 @@ impl Core {
 
     /// Stores samples of Prometheus remote write; answered when they are durable.
     pub(super) fn write(&mut self, series: Vec<WrittenSeries>) -> Result<(), ApiError> {
-        let mapped: Vec<(Mapped, Vec<(i64, f64)>)> = series.into_iter().map(|series| (map(&series.labels), series.samples)).collect();
+        let mapped: Vec<(Mapped, Vec<(i64, f64)>)> =
+            series.into_iter().map(|series| (map(&series.labels), series.samples)).collect();
         let last = std::mem::take(&mut self.counters);
         let (rows, counters) = to_rates(mapped, last);
         self.counters = counters;
@@ -81,13 +84,20 @@ impl Core {
             let keys: Vec<SeriesKey> = rows.iter().map(|(key, _)| key.clone()).collect();
             let ids = store.series_ids(&keys)?;
             let batch = ids.iter().zip(&rows).flat_map(|(series, (_, samples))| {
-                samples.iter().map(|(at, value)| Sample { series: *series, at: WallTime::from_unix_millis(*at), value: *value })
+                samples.iter().map(|(at, value)| Sample {
+                    series: *series,
+                    at: WallTime::from_unix_millis(*at),
+                    value: *value,
+                })
             });
             store.append(&batch.collect::<Vec<_>>())
         });
         match stored {
             Ok(Ok(appended)) if appended.out_of_order > 0 => Err(ApiError::invalid(
-                format!("{} samples are not newer than what is known of their series; the other {} are stored", appended.out_of_order, appended.stored),
+                format!(
+                    "{} samples are not newer than what is known of their series; the other {} are stored",
+                    appended.out_of_order, appended.stored
+                ),
                 "do not send them again; `forerun import prometheus` brings earlier history before the daemon first starts",
             )),
             Ok(Ok(_)) => Ok(()),
@@ -135,7 +145,8 @@ mod tests {
 
     #[test]
     fn names_map_to_targets() {
-        let mapped = map(&labels(&[("__name__", "container_cpu_usage_seconds_total"), ("id", "/system.slice/nginx.service")]));
+        let mapped =
+            map(&labels(&[("__name__", "container_cpu_usage_seconds_total"), ("id", "/system.slice/nginx.service")]));
         assert_eq!(mapped.key, SeriesKey::new(TargetId::new("cgroup:/system.slice/nginx.service"), Metric::Cpu));
         assert!(mapped.counter);
         let other = map(&labels(&[("b", "2"), ("__name__", "up"), ("a", "1")]));

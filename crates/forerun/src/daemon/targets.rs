@@ -43,7 +43,10 @@ impl Core {
             self.target_appeared(ordinal, spec, true);
         }
         if changes.over_limit > 0 {
-            let why = format!("{} groups are not watched: daemon.targets_max is {}", changes.over_limit, self.settings.daemon.targets_max);
+            let why = format!(
+                "{} groups are not watched: daemon.targets_max is {}",
+                changes.over_limit, self.settings.daemon.targets_max
+            );
             self.degrade("targets", why, "raise daemon.targets_max, or select fewer groups");
         } else {
             self.mend("targets");
@@ -131,7 +134,8 @@ impl Core {
 
     /// Reads every knob that forerun may turn, to see what somebody else set.
     pub(super) fn read_knobs(&mut self) {
-        let ordinals: Vec<Ordinal> = self.known.iter().filter(|(_, known)| known.sampled).map(|(ordinal, _)| *ordinal).collect();
+        let ordinals: Vec<Ordinal> =
+            self.known.iter().filter(|(_, known)| known.sampled).map(|(ordinal, _)| *ordinal).collect();
         for target in ordinals {
             let settings = self.knob_settings(target);
             if !settings.is_empty() && self.differs(target, &settings) {
@@ -173,9 +177,9 @@ impl Core {
         let tier = self.kept_value(&format!("tier:{}", spec.id)).and_then(|text| {
             [Tier::BestEffort, Tier::Standard, Tier::Critical].into_iter().find(|tier| format!("{tier:?}") == text)
         });
-        let bounds = self.kept_value(&format!("bounds:{}", spec.id)).and_then(|text| {
-            serde_json::from_str::<serve::view::BoundsView>(&text).ok().map(Bounds::from)
-        });
+        let bounds = self
+            .kept_value(&format!("bounds:{}", spec.id))
+            .and_then(|text| serde_json::from_str::<serve::view::BoundsView>(&text).ok().map(Bounds::from));
         Some((tier, bounds))
     }
 }

@@ -68,7 +68,10 @@ impl Core {
                 self.observe(&Observation::ModelReady { digest, weights });
             }
             Ok(finished) => {
-                tracing::info!(series = finished.series, "training did not beat the plain members: its weights are not used");
+                tracing::info!(
+                    series = finished.series,
+                    "training did not beat the plain members: its weights are not used"
+                );
             }
             Err(error) => tracing::info!(%error, "no training"),
         }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::os::unix::fs::PermissionsExt;
-use std::sync::mpsc::{channel, sync_channel};
 use std::sync::Arc;
+use std::sync::mpsc::{channel, sync_channel};
 use std::time::{Duration, Instant};
 
 use act::Actuator;
@@ -54,7 +54,12 @@ pub fn up(common: &Common, arguments: &UpArguments) -> Outcome {
 fn log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("FORERUN_LOG").unwrap_or_else(|_| "info".into());
     // A second subscriber, in tests that call `up` twice, is refused: the first goes on.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .try_init();
 }
 
 /// Short windows, so that the examples' day of a minute and a half shows within two minutes.
@@ -147,7 +152,10 @@ fn authority(settings: &Settings) -> Outcome<(Auth, Secret)> {
     let secret = Secret::generate().map_err(|error| failed("make a login token", &error))?;
     let mut tokens = vec![secret.record("login link of this run", Role::Operator)];
     if let Some(path) = &settings.serve.tokens_file {
-        tokens.extend(crate::config::tokens::read(path).map_err(|error| Failure::of(Status::Usage, &error, "see `forerun config token`"))?);
+        tokens.extend(
+            crate::config::tokens::read(path)
+                .map_err(|error| Failure::of(Status::Usage, &error, "see `forerun config token`"))?,
+        );
     }
     let mut operator_uids = settings.serve.operator_uids.clone();
     operator_uids.insert(rustix::process::geteuid().as_raw());
@@ -167,17 +175,25 @@ fn greet(settings: &Settings, link: &Secret, examples: bool) {
     println!("  terminal   forerun top   (status, plan, history, explain, undo: see forerun --help)");
     println!("  state      {}", settings.daemon.state_dir.display());
     if examples {
-        println!("  examples   three programs under /forerun/examples are resized; everything else only gets recommendations");
+        println!(
+            "  examples   three programs under /forerun/examples are resized; everything else only gets recommendations"
+        );
     } else {
         println!("  mode       {:?} (forerun mode act lets it change limits)", settings.mode);
     }
 }
 
 /// Opens everything and brings the engine to where the last run ended.
-fn assemble(mut settings: Settings, layout: &Layout, events: broadcast::Sender<serve::view::Event>, act_on_own: bool) -> Outcome<Core> {
+fn assemble(
+    mut settings: Settings,
+    layout: &Layout,
+    events: broadcast::Sender<serve::view::Event>,
+    act_on_own: bool,
+) -> Outcome<Core> {
     let dir = settings.daemon.state_dir.clone();
     std::fs::create_dir_all(&dir).map_err(|error| failed(&format!("make the state folder {}", dir.display()), &error))?;
-    let (mut store, recovery) = Store::open_or_recover(&dir, store_limits(&settings)).map_err(|error| failed("open the store", &error))?;
+    let (mut store, recovery) =
+        Store::open_or_recover(&dir, store_limits(&settings)).map_err(|error| failed("open the store", &error))?;
     if let Some(recovery) = &recovery {
         tracing::warn!(set_aside = %recovery.set_aside.display(), what = recovery.what, "the database was damaged: a new one was begun");
     }
@@ -192,7 +208,10 @@ fn assemble(mut settings: Settings, layout: &Layout, events: broadcast::Sender<s
     let first = store.next_ticket().map_err(|error| failed("read the ledger", &error))?;
     let engine_settings = settings.engine(first.0);
     let applied = store.applied_knobs().map_err(|error| failed("read the ledger", &error))?;
-    let journal_limits = JournalLimits { total_max: Bytes((settings.store.size_max.0 / JOURNAL_SHARE).max(64 << 20)), ..JournalLimits::default() };
+    let journal_limits = JournalLimits {
+        total_max: Bytes((settings.store.size_max.0 / JOURNAL_SHARE).max(64 << 20)),
+        ..JournalLimits::default()
+    };
     let mut journal = Journal::begin_epoch(&dir.join("journal"), journal_limits, &header::encode(&engine_settings))
         .map_err(|error| failed("begin the journal", &error))?;
     if let Err(error) = journal.prune_epochs(EPOCHS_KEPT) {
@@ -295,7 +314,11 @@ impl Core {
         }
         match super::warm::Warm::start(&self.settings.pools) {
             Ok(warm) => self.warm = Some(warm),
-            Err(error) => self.degrade("runs", error.to_string(), "`forerun doctor` says what sandboxes need; pools.enabled = false silences this"),
+            Err(error) => self.degrade(
+                "runs",
+                error.to_string(),
+                "`forerun doctor` says what sandboxes need; pools.enabled = false silences this",
+            ),
         }
     }
 
@@ -312,7 +335,8 @@ impl Core {
 
     /// Modes that were set over the API in an earlier run hold again.
     fn restore_modes(&mut self) {
-        let word = |word: &str| serve::view::ModeName::ALL.iter().find(|mode| mode.word() == word).map(|mode| Mode::from(*mode));
+        let word =
+            |word: &str| serve::view::ModeName::ALL.iter().find(|mode| mode.word() == word).map(|mode| Mode::from(*mode));
         if !self.act_on_own
             && let Some(mode) = self.kept_value("mode").and_then(|kept| word(&kept))
         {

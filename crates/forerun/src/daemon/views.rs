@@ -3,8 +3,9 @@
 use model::{Decision, Outcome, Resource, TargetId, Ticket};
 use serve::ApiError;
 use serve::view::{
-    Amount, BecauseView, CapacityView, DecisionView, ForecastReport, ForecastView, MemberView, MetricView, OutcomeView, PlanStepView, PlanView,
-    ResourceName, ResourceView, SavedView, StatusView, StoreView, TargetView, Timestamp, TriggerView, WaitingCount, wait_detail,
+    Amount, BecauseView, CapacityView, DecisionView, ForecastReport, ForecastView, MemberView, MetricView, OutcomeView,
+    PlanStepView, PlanView, ResourceName, ResourceView, SavedView, StatusView, StoreView, TargetView, Timestamp,
+    TriggerView, WaitingCount, wait_detail,
 };
 use store::LedgerEntry;
 
@@ -21,7 +22,8 @@ impl Core {
         let now = self.now();
         let day = self.wall().unix_secs().div_euclid(86_400);
         let today = |(of, count): (i64, u64)| if of == day { count } else { 0 };
-        let bytes = self.store.call(|store| (store.bytes_on_disk().map(|bytes| bytes.0).unwrap_or(0), store.samples_stored()));
+        let bytes =
+            self.store.call(|store| (store.bytes_on_disk().map(|bytes| bytes.0).unwrap_or(0), store.samples_stored()));
         let (bytes, samples) = bytes.unwrap_or((0, 0));
         let (_, cpu_core_hours, memory_gib_hours) = self.saved;
         StatusView {
@@ -44,7 +46,8 @@ impl Core {
     }
 
     fn capacity_view(&self) -> CapacityView {
-        let used = |metric| -> f64 { self.known.values().filter_map(|known| known.sample?.usage.get(metric)).map(f64::from).sum() };
+        let used =
+            |metric| -> f64 { self.known.values().filter_map(|known| known.sample?.usage.get(metric)).map(f64::from).sum() };
         let manage = &self.engine.settings().load.manage;
         let allotted = |resource: Resource| -> u64 {
             let Some(place) = manage.iter().position(|managed| *managed == resource) else { return 0 };
@@ -99,7 +102,11 @@ impl Core {
     /// The forecasts of one target.
     pub(super) fn forecast_report(&self, id: &str) -> Result<ForecastReport, ApiError> {
         let view = self.engine.target_view(self.ordinal(id)?).ok_or_else(|| ApiError::not_found("target", id))?;
-        Ok(ForecastReport { target: id.to_owned(), at: Timestamp(self.wall()), metrics: view.metrics.iter().map(metric_view).collect() })
+        Ok(ForecastReport {
+            target: id.to_owned(),
+            at: Timestamp(self.wall()),
+            metrics: view.metrics.iter().map(metric_view).collect(),
+        })
     }
 
     /// What would be done now.

@@ -34,7 +34,11 @@ fn daemon() -> Option<Up> {
 #[test]
 fn host_programs_end_with_their_own_status_and_output() {
     let Some(up) = daemon() else { return };
-    let python = script(&up, "a.py", "import os, sys\nprint(os.environ['LEVEL'], sys.argv[1:])\nprint('no', file=sys.stderr)\nsys.exit(7)\n");
+    let python = script(
+        &up,
+        "a.py",
+        "import os, sys\nprint(os.environ['LEVEL'], sys.argv[1:])\nprint('no', file=sys.stderr)\nsys.exit(7)\n",
+    );
     let python = python.to_str().unwrap();
     let ended = run(&up, &["--env", "LEVEL=3", python, "x", "-y"]);
     assert_eq!((ended.status.code(), &*ended.stdout, &*ended.stderr), (Some(7), &b"3 ['x', '-y']\n"[..], &b"no\n"[..]));
@@ -85,7 +89,9 @@ fn host_limits_end_runs_and_leave_the_pool_intact() {
 #[test]
 fn host_pools_keep_what_they_are_told_explain_it_and_let_it_go() {
     let Some(up) = daemon() else { return };
-    let pool = |up: &Up| up.get("/v1/pools")["pools"].as_array().unwrap().iter().find(|pool| pool["id"] == "local/host/sh").cloned();
+    let pool = |up: &Up| {
+        up.get("/v1/pools")["pools"].as_array().unwrap().iter().find(|pool| pool["id"] == "local/host/sh").cloned()
+    };
     assert!(pool(&up).is_none());
     let (status, answer) = up.ask("PUT", "/v1/pools", Some(&json!({ "runtime": "sh", "at_least": 2, "at_most": 4 })));
     assert_eq!(status, 200, "{answer}");
@@ -123,7 +129,8 @@ fn host_nothing_is_left_when_the_daemon_ends() {
     let Some(up) = daemon() else { return };
     let forever = script(&up, "forever.sh", "sleep 1000\n");
     let code = std::fs::read_to_string(forever).unwrap();
-    let (status, run) = up.ask("POST", "/v1/runs", Some(&json!({ "runtime": "sh", "code": code, "timeout_seconds": 900.0 })));
+    let (status, run) =
+        up.ask("POST", "/v1/runs", Some(&json!({ "runtime": "sh", "code": code, "timeout_seconds": 900.0 })));
     assert_eq!(status, 202, "{run}");
     let daemon = up.id();
     let children = || {

@@ -1,8 +1,8 @@
 //! Decisions, their reasons, and their outcomes on disk.
 
 use model::{
-    Action, AnnouncementId, Because, Cap, Decision, Forecast, Habit, LEVELS, Member, Metric, Mode, Moment, OfferFigures, Ordinal,
-    Outcome, Resource, Span, Ticket, Trigger, WallTime,
+    Action, AnnouncementId, Because, Cap, Decision, Forecast, Habit, LEVELS, Member, Metric, Mode, Moment, OfferFigures,
+    Ordinal, Outcome, Resource, Span, Ticket, Trigger, WallTime,
 };
 use serde::{Deserialize, Serialize};
 

@@ -15,23 +15,71 @@ use crate::checked::BlobFault;
 /// `model::Observation`.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum WireObservation {
-    TargetAppeared { target: u32, id: String, kind: u8, tier: u8, bounds: WireBounds, application: Option<String> },
+    TargetAppeared {
+        target: u32,
+        id: String,
+        kind: u8,
+        tier: u8,
+        bounds: WireBounds,
+        application: Option<String>,
+    },
     TargetGone(u32),
     Samples(WireSamples),
-    History { target: u32, metric: u8, start: i64, step: u64, values: Vec<Option<f32>> },
-    Capacity { cpu: u64, memory: u64 },
-    Settings { target: u32, settings: Vec<(u8, WireSetting)> },
-    Announced { id: u64, target: u32, metric: u8, from: i64, until: i64, expected: Option<f32>, source: String },
+    History {
+        target: u32,
+        metric: u8,
+        start: i64,
+        step: u64,
+        values: Vec<Option<f32>>,
+    },
+    Capacity {
+        cpu: u64,
+        memory: u64,
+    },
+    Settings {
+        target: u32,
+        settings: Vec<(u8, WireSetting)>,
+    },
+    Announced {
+        id: u64,
+        target: u32,
+        metric: u8,
+        from: i64,
+        until: i64,
+        expected: Option<f32>,
+        source: String,
+    },
     AnnouncementWithdrawn(u64),
-    ModelReady { digest: [u8; 32], weights: Vec<u8> },
-    ModeSet { scope: WireScope, mode: u8 },
+    ModelReady {
+        digest: [u8; 32],
+        weights: Vec<u8>,
+    },
+    ModeSet {
+        scope: WireScope,
+        mode: u8,
+    },
     KillSwitch(bool),
-    BoundsSet { target: u32, bounds: WireBounds },
-    TierSet { target: u32, tier: u8 },
+    BoundsSet {
+        target: u32,
+        bounds: WireBounds,
+    },
+    TierSet {
+        target: u32,
+        tier: u8,
+    },
     UndoAsked(u64),
     Adopted(Box<WireDecision>),
-    Done { ticket: u64, outcome: WireOutcome },
-    PoolPriced { target: u32, memory: u64, cold: u64, at_least: u32, at_most: u32 },
+    Done {
+        ticket: u64,
+        outcome: WireOutcome,
+    },
+    PoolPriced {
+        target: u32,
+        memory: u64,
+        cold: u64,
+        at_least: u32,
+        at_most: u32,
+    },
     /// Pool, run, when, whether it ended.
     Runs(Vec<(u32, u64, i64, bool)>),
     LambdaSet(f64),
@@ -267,7 +315,12 @@ impl TryFrom<WireObservation> for Observation {
             WireObservation::Runs(events) => Observation::Runs(
                 events
                     .into_iter()
-                    .map(|(target, run, at, ended)| RunEvent { target: Ordinal(target), run, at: WallTime::from_unix_millis(at), ended })
+                    .map(|(target, run, at, ended)| RunEvent {
+                        target: Ordinal(target),
+                        run,
+                        at: WallTime::from_unix_millis(at),
+                        ended,
+                    })
                     .collect(),
             ),
             WireObservation::UndoAsked(ticket) => Observation::UndoAsked(Ticket(ticket)),

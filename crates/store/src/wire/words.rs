@@ -136,8 +136,14 @@ impl Numbered for Tier {
     const WHAT: &'static str = "tier";
 }
 impl Numbered for TargetKind {
-    const VARIANTS: &'static [TargetKind] =
-        &[TargetKind::Service, TargetKind::Container, TargetKind::Own, TargetKind::Group, TargetKind::Series, TargetKind::Pool];
+    const VARIANTS: &'static [TargetKind] = &[
+        TargetKind::Service,
+        TargetKind::Container,
+        TargetKind::Own,
+        TargetKind::Group,
+        TargetKind::Series,
+        TargetKind::Pool,
+    ];
     const WHAT: &'static str = "kind of target";
 }
 impl Numbered for Resource {
@@ -167,7 +173,12 @@ mod tests {
     fn every_variant_is_listed() {
         for kind in TargetKind::VARIANTS {
             match kind {
-                TargetKind::Service | TargetKind::Container | TargetKind::Own | TargetKind::Group | TargetKind::Series | TargetKind::Pool => {}
+                TargetKind::Service
+                | TargetKind::Container
+                | TargetKind::Own
+                | TargetKind::Group
+                | TargetKind::Series
+                | TargetKind::Pool => {}
             }
         }
         for cap in model::Cap::VARIANTS {

@@ -20,7 +20,8 @@ type Sums = Family<Labels, Counter<f64, AtomicU64>>;
 /// Adds the figures of all pools.
 pub fn register(registry: &mut Registry, warm: &Warm) {
     let counts: BTreeMap<Arc<Key>, Counts> = warm.counts().into_iter().map(|(key, _, counts)| (key, counts)).collect();
-    let (starts, made, failed, evicted) = (Counters::default(), Counters::default(), Counters::default(), Counters::default());
+    let (starts, made, failed, evicted) =
+        (Counters::default(), Counters::default(), Counters::default(), Counters::default());
     let (idle, waited) = (Sums::default(), Sums::default());
     let (ready, frozen, running, bytes) = (Figures::default(), Figures::default(), Figures::default(), Figures::default());
     for (key, known) in warm.known() {

@@ -147,7 +147,10 @@ impl Warm {
         if *held.key != *key {
             let pool = pool_id(&held.key);
             self.notes().claims.insert(claim, held);
-            return Err(ApiError::invalid(format!("claim {claim} is of {pool}"), "send the runtime, imports and limits that were claimed"));
+            return Err(ApiError::invalid(
+                format!("claim {claim} is of {pool}"),
+                "send the runtime, imports and limits that were claimed",
+            ));
         }
         let Some(Claimed { instance, start }) = held.claimed.take() else {
             return self.host.run_cold(key, run, ColdReason::Drained).map_err(|error| refused(&error));
@@ -183,9 +186,14 @@ impl Warm {
         let key = Arc::new(request::key(&request.runtime, request.tenant.as_deref(), &request.imports, &request.limits)?);
         self.host.check(&key).map_err(|error| refused(&error))?;
         let hold = request.hold_seconds.map_or(Ok(HOLD), Duration::try_from_secs_f64);
-        let hold = hold.map_err(|error| ApiError::invalid(format!("hold_seconds: {error}"), "name seconds above 0"))?.min(HOLD_MAX);
+        let hold =
+            hold.map_err(|error| ApiError::invalid(format!("hold_seconds: {error}"), "name seconds above 0"))?.min(HOLD_MAX);
         if self.notes().claims.len() >= CLAIMS_MAX {
-            return Err(ApiError::new(ErrorKind::Busy, format!("{CLAIMS_MAX} instances are claimed, which is the most"), "release one"));
+            return Err(ApiError::new(
+                ErrorKind::Busy,
+                format!("{CLAIMS_MAX} instances are claimed, which is the most"),
+                "release one",
+            ));
         }
         let (claimed, start) = match self.pool.claim(&key) {
             Ok(claimed) => {
@@ -222,7 +230,8 @@ impl Warm {
     /// Gives up claims that were held too long, and forgets old results.
     pub fn tidy(&self) {
         let now = Instant::now();
-        let expired: Vec<u64> = self.notes().claims.iter().filter(|(_, held)| held.until <= now).map(|(id, _)| *id).collect();
+        let expired: Vec<u64> =
+            self.notes().claims.iter().filter(|(_, held)| held.until <= now).map(|(id, _)| *id).collect();
         for id in expired {
             // Somebody may have released it meanwhile.
             let _ = self.release(id);
@@ -239,13 +248,19 @@ impl Warm {
         self.host.check(&key).map_err(|error| refused(&error))?;
         let mut notes = self.notes();
         if notes.pools.len() >= POOLS_MAX && !notes.pools.contains_key(&key) {
-            return Err(ApiError::conflict(format!("there are {POOLS_MAX} pools, which is the most"), "use fewer sets of imports and limits"));
+            return Err(ApiError::conflict(
+                format!("there are {POOLS_MAX} pools, which is the most"),
+                "use fewer sets of imports and limits",
+            ));
         }
         let known = notes.pools.entry(key.clone()).or_default();
         let at_least = request.at_least.unwrap_or(known.at_least);
         let at_most = request.at_most.unwrap_or(known.at_most.max(at_least));
         if at_least > at_most {
-            return Err(ApiError::invalid(format!("at_least {at_least} is above at_most {at_most}"), "lower the one or raise the other"));
+            return Err(ApiError::invalid(
+                format!("at_least {at_least} is above at_most {at_most}"),
+                "lower the one or raise the other",
+            ));
         }
         (known.at_least, known.at_most, known.changed) = (at_least, at_most, true);
         Ok(key)
@@ -270,7 +285,11 @@ impl Warm {
 
     /// How many instances of a pool are to be kept at present.
     pub fn kept(&self, key: &Key) -> sandbox::Target {
-        self.pool.counts().into_iter().find(|(held, ..)| **held == *key).map_or_else(Default::default, |(_, target, _)| target)
+        self.pool
+            .counts()
+            .into_iter()
+            .find(|(held, ..)| **held == *key)
+            .map_or_else(Default::default, |(_, target, _)| target)
     }
 
     /// Frees memory: frozen instances are paged out, then instances are given up.
@@ -381,7 +400,9 @@ fn hear(notes: &Mutex<Notes>, event: PoolEvent) {
             }
         }
         PoolEvent::Failed { key, error } => tracing::warn!(pool = pool_id(&key), %error, "failed to make an instance"),
-        PoolEvent::Evicted { key, bytes } => tracing::info!(pool = pool_id(&key), %bytes, "gave an instance up for want of memory"),
+        PoolEvent::Evicted { key, bytes } => {
+            tracing::info!(pool = pool_id(&key), %bytes, "gave an instance up for want of memory")
+        }
         PoolEvent::Claimed { .. } | PoolEvent::Finished { .. } => {}
     }
 }

@@ -217,7 +217,11 @@ impl Record {
         let view = &mut self.view;
         view.state = RunState::Finished;
         view.start = Some(start_view(finished.start));
-        view.stages = finished.stages.iter().map(|(stage, took)| StageView { stage: stage_name(*stage).into(), ms: took.as_secs_f64() * 1e3 }).collect();
+        view.stages = finished
+            .stages
+            .iter()
+            .map(|(stage, took)| StageView { stage: stage_name(*stage).into(), ms: took.as_secs_f64() * 1e3 })
+            .collect();
         view.exit = Some(exit_view(finished.exit));
         view.peak_memory_bytes = finished.peak_memory.map(|bytes| bytes.0);
         view.cpu_seconds = finished.cpu_time.map(|time| time.as_secs_f64());
@@ -231,7 +235,11 @@ impl Record {
     }
 
     fn whole(&self) -> RunView {
-        let output = RunOutput { stdout_base64: self.log.joined(false), stderr_base64: self.log.joined(true), truncated: self.log.truncated };
+        let output = RunOutput {
+            stdout_base64: self.log.joined(false),
+            stderr_base64: self.log.joined(true),
+            truncated: self.log.truncated,
+        };
         RunView { output: Some(output), ..self.view.clone() }
     }
 }

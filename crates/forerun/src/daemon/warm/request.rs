@@ -23,10 +23,16 @@ pub fn key(runtime: &str, tenant: Option<&str>, imports: &[String], limits: &Run
     let runtime: Runtime = runtime.parse().map_err(|error| refused(&error))?;
     let tenant = tenant.unwrap_or(TENANT);
     if !is_name(tenant, "-_") {
-        return Err(ApiError::invalid(format!("{tenant:?} is no name of a tenant"), "use letters, digits, - and _, at most 64"));
+        return Err(ApiError::invalid(
+            format!("{tenant:?} is no name of a tenant"),
+            "use letters, digits, - and _, at most 64",
+        ));
     }
     if let Some(import) = imports.iter().find(|import| !is_name(import, "._/@-")) {
-        return Err(ApiError::invalid(format!("{import:?} is no name of a module"), "name modules as an import statement does"));
+        return Err(ApiError::invalid(
+            format!("{import:?} is no name of a module"),
+            "name modules as an import statement does",
+        ));
     }
     let mut key = Key::new(tenant, runtime);
     key.dependencies.imports = imports.to_vec();
@@ -78,12 +84,17 @@ fn program(request: &RunRequest, runtime: Runtime) -> Result<Program, ApiError> 
         (Some(code), None, None) => sealed(code.as_bytes()),
         (None, Some(path), None) => Ok(Program::InImage(PathBuf::from(path))),
         (None, None, Some(text)) => sealed(&decoded("program_base64", text)?),
-        _ => Err(ApiError::invalid("a run needs exactly one of code, program and program_base64", "send the one that holds your program")),
+        _ => Err(ApiError::invalid(
+            "a run needs exactly one of code, program and program_base64",
+            "send the one that holds your program",
+        )),
     }
 }
 
 fn decoded(what: &str, text: &str) -> Result<Vec<u8>, ApiError> {
-    STANDARD.decode(text).map_err(|error| ApiError::invalid(format!("{what} is not base64: {error}"), "encode it with padding"))
+    STANDARD
+        .decode(text)
+        .map_err(|error| ApiError::invalid(format!("{what} is not base64: {error}"), "encode it with padding"))
 }
 
 fn timeout(asked: Option<f64>, most: Span) -> Result<Duration, ApiError> {
@@ -117,7 +128,10 @@ pub fn refused(error: &SandboxError) -> ApiError {
         source = cause.source();
     }
     match error {
-        SandboxError::NotRoot { .. } | SandboxError::Unsupported { .. } | SandboxError::RuntimeAbsent { .. } | SandboxError::Closed => {
+        SandboxError::NotRoot { .. }
+        | SandboxError::Unsupported { .. }
+        | SandboxError::RuntimeAbsent { .. }
+        | SandboxError::Closed => {
             ApiError::new(ErrorKind::Unavailable, text, "`forerun doctor` says what sandboxes need on this host")
         }
         SandboxError::UnknownRuntime { .. }
@@ -162,7 +176,10 @@ mod tests {
     fn limits_default_and_convert() {
         let limits = RunLimits { cpu_cores: Some(0.5), memory_bytes: Some(64 << 20), ..RunLimits::default() };
         let key = key("python", Some("ann"), &["json".into()], &limits).unwrap();
-        assert_eq!((key.limits.cpu, key.limits.memory, key.limits.pids), (MilliCores(500), Bytes(64 << 20), Limits::default().pids));
+        assert_eq!(
+            (key.limits.cpu, key.limits.memory, key.limits.pids),
+            (MilliCores(500), Bytes(64 << 20), Limits::default().pids)
+        );
         let run = run(&request("print(1)"), Runtime::Python, &bounds()).unwrap();
         assert_eq!((run.timeout, run.output), (Duration::from_secs(60), Bytes(16 << 20)));
     }
