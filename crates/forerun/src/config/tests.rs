@@ -143,7 +143,7 @@ fn the_engine_has_the_same_defaults() {
     assert_eq!(expected.warm.planner.ladder.rungs().len(), 3);
     assert_eq!(engine, expected);
     let with_pools = read_text("").unwrap().settings.engine(1).load.manage;
-    assert_eq!(with_pools[engine.load.manage.len()..], [model::Resource::WarmInstances, model::Resource::FrozenInstances]);
+    assert_eq!(with_pools[engine.load.manage.len()..], [Resource::WarmInstances, Resource::FrozenInstances]);
 }
 
 #[test]

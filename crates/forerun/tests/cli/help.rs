@@ -3,7 +3,7 @@
 use super::{forerun, refused, text};
 
 /// Every command with its own help, as a user finds them.
-const COMMANDS: [&[&str]; 21] = [
+const COMMANDS: [&[&str]; 30] = [
     &[],
     &["up"],
     &["doctor"],
