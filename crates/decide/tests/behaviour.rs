@@ -1,4 +1,5 @@
 //! What the load planner and the rails do, one behaviour at a time.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Pools in the engine: what is used regularly is ready when it is due, decisions have reasons, and can be undone.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use decide::{Engine, Settings};
 use model::{

@@ -1,6 +1,7 @@
 //! Golden transcripts: every `scenarios/*.txt` is prose, commands (`> ...`) and below each what the engine decided (indented).
 //! `UPDATE=1 cargo test -p forerun-decide --test scenarios` writes the answers anew; the difference is what to review.
 //! Commands: see [`Stage::obey`]. Time passes only in `run` and `quiet`, a minute per sample, from Monday 00:00 UTC.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(
     clippy::disallowed_methods,
     reason = "the scripts are files, and whether to rewrite them is said by the environment"
