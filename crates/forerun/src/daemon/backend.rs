@@ -242,6 +242,7 @@ impl Backend for Daemon {
             let key = warm.set_pool(&request)?;
             let asked = self.asks.ask(move |core| {
                 core.turn_warm();
+                core.keep_bounds(&warm);
                 let id = super::warm::pool_id(&key);
                 let page = core.pool_page(&warm);
                 page.pools.into_iter().find(|pool| pool.id == id).ok_or_else(|| ApiError::not_found("pool", id))
@@ -251,7 +252,16 @@ impl Backend for Daemon {
     }
 
     fn drain_pool(&self, id: String) -> Answer<'_, ()> {
-        self.blocking(move |warm| warm.drain(&id))
+        let warm = self.warm();
+        Box::pin(async move {
+            let warm = warm?;
+            warm.drain(&id)?;
+            let asked = self.asks.ask(move |core| {
+                core.keep_bounds(&warm);
+                Ok(())
+            });
+            asked.await
+        })
     }
 
     fn pool_curve(&self, id: String) -> Answer<'_, PoolCurve> {

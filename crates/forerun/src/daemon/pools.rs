@@ -9,10 +9,10 @@ use model::{
 };
 use sandbox::{Counts, Key, Target};
 use serve::ApiError;
-use serve::view::{CurvePoint, PoolCurve, PoolPage, PoolView, RunLimits};
+use serve::view::{CurvePoint, PoolCurve, PoolPage, PoolRequest, PoolView, RunLimits};
 
 use super::core::Core;
-use super::warm::{Known, Warm, pool_id};
+use super::warm::{AT_MOST, Known, Warm, pool_id};
 
 /// What an instance is taken to hold, and a cold start to take, until one was measured.
 const MEMORY: Bytes = Bytes(4 << 20);
@@ -140,19 +140,13 @@ impl Core {
     fn pool_view(&self, key: &Arc<Key>, known: &Known, target: Target, counts: &Counts) -> PoolView {
         let ordinal = self.pools.get(key).copied();
         let outlook = ordinal.and_then(|ordinal| self.engine.pool_outlook(ordinal));
-        let limits = &key.limits;
         PoolView {
             id: pool_id(key),
             tenant: key.tenant.clone(),
             image: key.image.clone(),
             runtime: key.runtime.to_string(),
             imports: key.dependencies.imports.clone(),
-            limits: RunLimits {
-                cpu_cores: Some(limits.cpu.0 as f64 / 1e3),
-                memory_bytes: Some(limits.memory.0),
-                pids: Some(limits.pids),
-                disk_bytes: Some(limits.disk.0),
-            },
+            limits: limits_of(key),
             waiting: counts.waiting as u32,
             frozen: counts.frozen as u32,
             wanted_waiting: target.waiting as u32,
@@ -206,11 +200,50 @@ impl Core {
         self.keep("pools.lambda", &lambda.to_string());
     }
 
-    /// The price of waiting that was set over the API in an earlier run holds again.
-    pub(super) fn restore_lambda(&mut self) {
+    /// Writes the bounds of pools down, for the next start.
+    pub(super) fn keep_bounds(&mut self, warm: &Warm) {
+        let set = |known: &Known| (known.at_least, known.at_most) != (0, AT_MOST);
+        let kept: Vec<PoolRequest> =
+            warm.known().iter().filter(|(_, known)| set(known)).map(|(key, known)| bounds_of(key, known)).collect();
+        if let Ok(text) = serde_json::to_string(&kept) {
+            self.keep("pools", &text);
+        }
+    }
+
+    /// What was set over the API in an earlier run holds again: the bounds of pools and the price of waiting.
+    pub(super) fn restore_pools(&mut self) {
+        if let (Some(warm), Some(kept)) = (&self.warm, self.kept_value("pools")) {
+            let requests: Vec<PoolRequest> = serde_json::from_str(&kept).unwrap_or_default();
+            for request in requests {
+                if let Err(error) = warm.set_pool(&request) {
+                    tracing::warn!(runtime = request.runtime, why = %error.problem().detail, "a pool of an earlier run cannot be kept");
+                }
+            }
+        }
         if let Some(lambda) = self.kept_value("pools.lambda").and_then(|kept| kept.parse().ok()) {
             self.observe(&Observation::LambdaSet(lambda));
         }
+    }
+}
+
+fn bounds_of(key: &Key, known: &Known) -> PoolRequest {
+    PoolRequest {
+        runtime: key.runtime.to_string(),
+        tenant: Some(key.tenant.clone()),
+        imports: key.dependencies.imports.clone(),
+        limits: limits_of(key),
+        at_least: Some(known.at_least),
+        at_most: Some(known.at_most),
+    }
+}
+
+fn limits_of(key: &Key) -> RunLimits {
+    let limits = &key.limits;
+    RunLimits {
+        cpu_cores: Some(limits.cpu.0 as f64 / 1e3),
+        memory_bytes: Some(limits.memory.0),
+        pids: Some(limits.pids),
+        disk_bytes: Some(limits.disk.0),
     }
 }
 

@@ -263,7 +263,7 @@ fn assemble(
         settings,
     };
     core.start_pools();
-    core.restore_lambda();
+    core.restore_pools();
     core.say_what_cannot_act();
     core.restore_modes();
     core.load_weights();

@@ -125,6 +125,18 @@ fn host_pools_keep_what_they_are_told_explain_it_and_let_it_go() {
 }
 
 #[test]
+fn host_bounds_of_pools_hold_after_a_restart() {
+    let Some(up) = daemon() else { return };
+    let (status, answer) = up.ask("PUT", "/v1/pools", Some(&json!({ "runtime": "sh", "at_least": 1, "at_most": 3 })));
+    assert_eq!(status, 200, "{answer}");
+    let (status, folder) = up.end();
+    assert!(status.success());
+    let up = Plan::again(folder).start();
+    let pools = up.get("/v1/pools")["pools"].clone();
+    assert_eq!((&pools[0]["id"], &pools[0]["at_least"], &pools[0]["at_most"]), (&json!("local/host/sh"), &json!(1), &json!(3)), "{pools}");
+}
+
+#[test]
 fn host_nothing_is_left_when_the_daemon_ends() {
     let Some(up) = daemon() else { return };
     let forever = script(&up, "forever.sh", "sleep 1000\n");
