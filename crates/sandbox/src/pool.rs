@@ -34,6 +34,8 @@ pub enum PoolEvent {
         key: Arc<Key>,
         /// In which way.
         start: StartPath,
+        /// How long the instance had been ready; `None` when none was.
+        ready_for: Option<Duration>,
     },
     /// A job ended.
     Finished {
@@ -179,7 +181,8 @@ impl Pool {
         self.inner.changed.notify_one();
         dead.into_iter().for_each(|instance| self.inner.host.discard(instance));
         if let Ok(claimed) = &claimed {
-            self.inner.tell(PoolEvent::Claimed { key: owned, start: claimed.start });
+            let ready_for = Some(claimed.instance.since.elapsed());
+            self.inner.tell(PoolEvent::Claimed { key: owned, start: claimed.start, ready_for });
         }
         claimed
     }
@@ -211,7 +214,8 @@ impl Pool {
                 }
                 Err(why) => {
                     let key = Arc::new(key.clone());
-                    self.inner.tell(PoolEvent::Claimed { key: key.clone(), start: StartPath::Cold { why } });
+                    let start = StartPath::Cold { why };
+                    self.inner.tell(PoolEvent::Claimed { key: key.clone(), start, ready_for: None });
                     return self.inner.host.run_cold_telling(&key, run, why, notify(key.clone()));
                 }
             }

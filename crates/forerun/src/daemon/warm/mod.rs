@@ -65,11 +65,13 @@ pub struct Known {
     pub starts: [u64; 3],
     /// Seconds that cold starts made people wait.
     pub waited: f64,
+    /// Seconds that claimed instances had been ready, and how many there were.
+    pub lead: (f64, u64),
 }
 
 impl Default for Known {
     fn default() -> Self {
-        Known { at_least: 0, at_most: AT_MOST, cold: None, changed: true, running: 0, starts: [0; 3], waited: 0.0 }
+        Known { at_least: 0, at_most: AT_MOST, cold: None, changed: true, running: 0, starts: [0; 3], waited: 0.0, lead: (0.0, 0) }
     }
 }
 
@@ -298,6 +300,11 @@ impl Warm {
         Bytes(paged.0 + self.pool.shed(Bytes(bytes.0.saturating_sub(paged.0))).0)
     }
 
+    /// Says what an instance of each pool is worth while it waits: those worth the least per byte are given up first.
+    pub fn value(&self, key: &Key, worth: f64) {
+        self.pool.set_worth(key, worth);
+    }
+
     /// The pool's own figures.
     pub fn counts(&self) -> Vec<(Arc<Key>, sandbox::Target, Counts)> {
         self.pool.counts()
@@ -403,7 +410,12 @@ fn hear(notes: &Mutex<Notes>, event: PoolEvent) {
         PoolEvent::Evicted { key, bytes } => {
             tracing::info!(pool = pool_id(&key), %bytes, "gave an instance up for want of memory")
         }
-        PoolEvent::Claimed { .. } | PoolEvent::Finished { .. } => {}
+        PoolEvent::Claimed { key, ready_for, .. } => {
+            if let (Some(ready_for), Some(known)) = (ready_for, lock(notes).pools.get_mut(&key)) {
+                known.lead = (known.lead.0 + ready_for.as_secs_f64(), known.lead.1 + 1);
+            }
+        }
+        PoolEvent::Finished { .. } => {}
     }
 }
 
