@@ -40,6 +40,11 @@ pub fn text(decision: &DecisionView) -> String {
 
 fn forecast(text: &mut String, because: &BecauseView) {
     let unit = because.metric;
+    if because.metric == serve::view::MetricName::Application {
+        // Of a pool: what it holds follows uses, not a metric.
+        let _ = writeln!(text, "runs      {} under way; {} instances wanted", because.in_use, because.wanted);
+        return;
+    }
     let unit = model::Metric::from(unit).unit();
     let shown = |value: f64| amount(value, unit);
     let _ = writeln!(

@@ -26,6 +26,8 @@ pub use request::refused;
 const MAKERS: usize = 2;
 /// A claim that is not used is given up after this long, unless it says otherwise.
 const HOLD: Duration = Duration::from_secs(60);
+/// How often templates without an instance are ended.
+const RETIRE_EVERY: Duration = Duration::from_secs(1_800);
 /// The longest that a claim can be held.
 const HOLD_MAX: Duration = Duration::from_secs(3_600);
 /// Claims at the same time.
@@ -88,6 +90,7 @@ struct Notes {
     claims: BTreeMap<u64, Held>,
     claim_next: u64,
     run_next: u64,
+    retired_at: Option<Instant>,
 }
 
 /// The pool and its bookkeeping. Shared by the API and the core.
@@ -239,6 +242,17 @@ impl Warm {
             let _ = self.release(id);
         }
         self.records.forget_old();
+        let due = {
+            let mut notes = self.notes();
+            let due = notes.retired_at.is_some_and(|at| now.duration_since(at) >= RETIRE_EVERY);
+            if due || notes.retired_at.is_none() {
+                notes.retired_at = Some(now);
+            }
+            due
+        };
+        if due {
+            self.host.retire_unused();
+        }
     }
 
     /// Sets the bounds of a pool, and makes it known.
