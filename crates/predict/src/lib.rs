@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod hazard;
+pub mod jobs;
 pub mod recurrent;
 
 mod calendar;
