@@ -6,8 +6,9 @@ mod process;
 pub use plain::{JobOracle, LastTwo, MaxSeen, Request};
 
 use crate::backtest::jobs::JobPolicy;
+use crate::ours::jobs::ForerunJobs;
 
 /// Our planner and every peer.
 pub fn all() -> Vec<Box<dyn JobPolicy>> {
-    vec![Box::new(Request), Box::new(MaxSeen), Box::new(LastTwo), Box::new(JobOracle)]
+    vec![Box::new(ForerunJobs::default()), Box::new(Request), Box::new(MaxSeen), Box::new(LastTwo), Box::new(JobOracle)]
 }
