@@ -2,6 +2,7 @@
 //!
 //! [`JobModel`] is the whole of it: it predicts at submission, and learns when a job has ended. Pure: time comes in.
 
+mod boosted;
 mod caution;
 mod cloud;
 mod facts;

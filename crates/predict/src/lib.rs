@@ -17,6 +17,7 @@ mod histogram;
 mod regression;
 mod residual;
 mod series;
+pub mod trees;
 
 pub use calendar::{CalendarMemory, Slot};
 pub use conformal::LevelControl;

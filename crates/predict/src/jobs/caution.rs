@@ -12,7 +12,7 @@ const FACTORS: [f64; 8] = [0.99, 1.0, 1.01, 1.02, 1.04, 1.08, 1.15, 1.3];
 const KEEP: f64 = 0.97;
 const KEEP_ALL: f64 = 0.995;
 /// A process is believed as much as all others once it has had so many runs.
-const RUNS: f64 = 6.0;
+const RUNS: f64 = 3.0;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Sums {

@@ -75,10 +75,10 @@ impl Cloud {
         self.samples.iter().map(kernel).sum::<f64>() / (2.0 * self.width * self.total.max(f64::MIN_POSITIVE))
     }
 
-    /// Adds the samples to `mixture` with `weight` in all; where `spread`, each as three points over its kernel.
+    /// Adds the samples to `mixture` with `weight` in all; where `spread`, each as five points over its kernel.
     pub fn pour(&self, weight: f64, spread: bool, mixture: &mut Vec<Sample>) {
-        // The middles of the three thirds of a Laplace distribution lie at 0 and about 1.1 widths away.
-        let offsets: &[f64] = if spread { &[-1.1, 0.0, 1.1] } else { &[0.0] };
+        // The middles of the fifths of a Laplace distribution, in widths.
+        let offsets: &[f64] = if spread { &[-1.61, -0.51, 0.0, 0.51, 1.61] } else { &[0.0] };
         for sample in &self.samples {
             let part = weight * sample.weight / self.total / offsets.len() as f64;
             let at = |&offset: &f64| Sample { log: sample.log + offset * self.width, weight: part, ..*sample };

@@ -55,6 +55,8 @@ pub struct Facts {
 /// A job that has ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Past {
+    /// As [`Facts::process`].
+    pub process: u64,
     /// Logarithms of what it needed, by quantity.
     pub needed: [Option<f64>; QUANTITIES],
     /// Its run time in seconds; 1 where unknown.
@@ -131,6 +133,11 @@ impl Facts {
         Some(digest(bytes.into_iter()))
     }
 
+    /// Whether the job has a name.
+    pub fn is_named(&self) -> bool {
+        self.fields[2].is_some()
+    }
+
     /// What tells processes apart: group and name, else the user, else the group.
     pub fn process(&self) -> u64 {
         self.key(GROUP | NAME).or_else(|| self.key(USER)).or_else(|| self.key(GROUP)).unwrap_or_default()
@@ -140,6 +147,7 @@ impl Facts {
     pub fn ended(&self, outcome: &JobOutcome) -> Past {
         let seconds = outcome.run.map(|run| run.as_secs_f64());
         Past {
+            process: self.process(),
             needed: [
                 outcome.memory_peak.map(|bytes| log(bytes.0 as f64, 1.0)),
                 seconds.map(|seconds| log(seconds, 1.0)),

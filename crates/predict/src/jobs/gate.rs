@@ -18,6 +18,8 @@ const DENSITY_MIN: f64 = 1e-3;
 #[derive(Clone, Debug)]
 pub struct Gate {
     scores: Vec<[f64; BUCKETS]>,
+    /// The same by how much is known of the process itself; the last place stands for nothing.
+    known: Vec<[f64; BUCKETS + 1]>,
     own: BTreeMap<u64, Vec<f64>>,
 }
 
@@ -44,17 +46,20 @@ fn bucket(evidence: usize) -> usize {
 }
 
 impl Gate {
-    /// A gate over sources whose scores start at `scores`, lower for little evidence.
-    pub fn new(scores: &[f64]) -> Gate {
+    /// A gate over sources whose scores start at `scores`, lower for little evidence; `first` is added for a process that never ran.
+    pub fn new(scores: &[f64], first: &[f64]) -> Gate {
         let start = |&score: &f64| std::array::from_fn(|bucket| score - 0.4 * (BUCKETS - 1 - bucket) as f64);
-        Gate { scores: scores.iter().map(start).collect(), own: BTreeMap::new() }
+        let alone = |&first: &f64| std::array::from_fn(|bucket| if bucket == BUCKETS { first } else { 0.0 });
+        let known = first.iter().map(alone).collect();
+        Gate { scores: scores.iter().map(start).collect(), known, own: BTreeMap::new() }
     }
 
-    /// The weights of the sources that have something to say: (source, samples).
-    pub fn shares(&self, process: u64, present: &[(usize, usize)]) -> Vec<Share> {
+    /// The weights of the sources that have something to say: (source, samples). `runs` of the process have ended.
+    pub fn shares(&self, process: u64, runs: usize, present: &[(usize, usize)]) -> Vec<Share> {
+        let known = if runs == 0 { BUCKETS } else { bucket(runs) };
         let own = self.own.get(&process);
         let score = |source: usize, evidence: usize| {
-            self.scores[source][bucket(evidence)] + own.map_or(0.0, |own| own[source])
+            self.scores[source][bucket(evidence)] + self.known[source][known] + own.map_or(0.0, |own| own[source])
         };
         let top = present.iter().map(|&(source, evidence)| score(source, evidence)).fold(f64::NEG_INFINITY, f64::max);
         let mut shares: Vec<Share> = present
@@ -67,14 +72,17 @@ impl Gate {
     }
 
     /// Learns that sources with these shares gave the outcome these densities.
-    pub fn learn(&mut self, process: u64, shares: &[Share], densities: &[f64]) {
+    pub fn learn(&mut self, process: u64, runs: usize, shares: &[Share], densities: &[f64]) {
         let sources = self.scores.len();
+        let known = if runs == 0 { BUCKETS } else { bucket(runs) };
         let own = self.own.entry(process).or_insert_with(|| vec![0.0; sources]);
         let likelihood = |share: &Share, density: f64| share.weight * (density + DENSITY_MIN);
         let total: f64 = shares.iter().zip(densities).map(|(share, &density)| likelihood(share, density)).sum();
         for (share, &density) in shares.iter().zip(densities) {
             let step = likelihood(share, density) / total - share.weight;
             let score = &mut self.scores[share.source][bucket(share.evidence)];
+            *score = (*score + RATE * step).clamp(-12.0, 12.0);
+            let score = &mut self.known[share.source][known];
             *score = (*score + RATE * step).clamp(-12.0, 12.0);
             own[share.source] = (own[share.source] + RATE_OWN * step).clamp(-6.0, 6.0);
         }
@@ -87,18 +95,18 @@ mod tests {
 
     #[test]
     fn the_source_that_knows_gets_the_weight() {
-        let mut gate = Gate::new(&[0.0, 0.0]);
+        let mut gate = Gate::new(&[0.0, 0.0], &[0.0, 0.0]);
         let present = [(0, 20), (1, 20)];
-        let before = gate.shares(7, &present);
+        let before = gate.shares(7, 20, &present);
         assert!((before[0].weight - 0.5).abs() < 1e-12);
         for _ in 0..200 {
-            let shares = gate.shares(7, &present);
-            gate.learn(7, &shares, &[0.2, 4.0]);
+            let shares = gate.shares(7, 20, &present);
+            gate.learn(7, 20, &shares, &[0.2, 4.0]);
         }
-        let after = gate.shares(7, &present);
+        let after = gate.shares(7, 20, &present);
         assert!(after[1].weight > 0.9, "{after:?}");
         // Another process inherits the global part only.
-        let other = gate.shares(8, &present);
+        let other = gate.shares(8, 20, &present);
         assert!(other[1].weight > 0.5 && other[1].weight < after[1].weight);
     }
 }

@@ -8,9 +8,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::boosted::{Boosted, FEATURES, Standing};
 use super::caution::Caution;
 use super::cloud::{Cloud, Sample, most_accurate};
-use super::facts::{Facts, Past, QUANTITIES, Quantity, kin};
+use super::facts::{Facts, GROUP, NAME, Past, QUANTITIES, Quantity, TAIL, USER, kin};
 use super::gate::{Gate, Share};
 use super::lineage::Lineage;
 use super::metadata::{JobMetadata, JobOutcome};
@@ -25,8 +26,13 @@ const PENDING_MAX: usize = 200_000;
 const WEIGHT_MIN: f64 = 0.002;
 /// The source after all others: what was asked for, cut to shares that users' requests are known to hold.
 const ASKED: usize = SOURCES.len();
-/// (share of the request, weight): requests are round numbers well above the need.
-const ASKED_SHARES: [(f64, f64); 6] = [(1.0, 1.0), (0.62, 2.0), (0.4, 2.0), (0.2, 2.0), (0.08, 2.0), (0.02, 1.0)];
+/// And after that the trees.
+const TREES: usize = ASKED + 1;
+/// Histories whose means are features of the trees, with that of the process first.
+const BASES: [u16; 3] = [GROUP | NAME, TAIL, USER];
+/// Shares of a request that are needed, all alike: requests are round numbers well above the need. A job that needs much of it runs
+/// in proportion longer.
+const ASKED_SHARES: [f64; 9] = [1.0, 0.8, 0.65, 0.5, 0.35, 0.2, 0.1, 0.05, 0.02];
 
 /// Settings of the model.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -91,8 +97,18 @@ struct Context {
 #[derive(Clone, Debug)]
 struct Pending {
     facts: Facts,
-    mixtures: [(Vec<Share>, Vec<Cloud>); QUANTITIES],
+    mixtures: [Mixture; QUANTITIES],
     attempts: Vec<f64>,
+    /// Runs of the process that had ended.
+    runs: usize,
+}
+
+/// The sources that had something to say of one quantity, and what the trees were asked.
+#[derive(Clone, Debug, Default)]
+struct Mixture {
+    shares: Vec<Share>,
+    clouds: Vec<Cloud>,
+    standing: Option<Standing>,
 }
 
 /// Learns and predicts the needs of jobs.
@@ -101,10 +117,13 @@ pub struct JobModel {
     settings: JobModelSettings,
     contexts: BTreeMap<u64, Context>,
     gates: [Gate; QUANTITIES],
+    boosted: [Boosted; QUANTITIES],
     lineage: Lineage,
     caution: Caution,
     pending: BTreeMap<u64, Pending>,
     next: u64,
+    /// Runs that have ended, by process.
+    runs: BTreeMap<u64, usize>,
     /// Byte seconds that the mean job uses, and of how many.
     mean_use: (f64, f64),
     /// Run time of the mean job, in seconds.
@@ -115,16 +134,20 @@ impl JobModel {
     /// A model that has seen nothing.
     pub fn new(settings: JobModelSettings) -> JobModel {
         let mut scores: Vec<f64> = SOURCES.iter().map(|source| source.score).collect();
-        scores.push(-2.0);
-        let gate = Gate::new(&scores);
+        scores.extend([-2.0, 0.5]);
+        // Of a process that never ran, the same program elsewhere says most, then the request.
+        let first = SOURCES.iter().map(|source| if source.mask & TAIL != 0 { 4.0 } else { 0.0 }).chain([4.0, 0.0]);
+        let gate = Gate::new(&scores, &first.collect::<Vec<f64>>());
         JobModel {
             settings,
             contexts: BTreeMap::new(),
             gates: [gate.clone(), gate.clone(), gate],
+            boosted: Default::default(),
             lineage: Lineage::default(),
             caution: Caution::default(),
             pending: BTreeMap::new(),
             next: 0,
+            runs: BTreeMap::new(),
             mean_use: (0.0, 0.0),
             mean_seconds: 1.0,
         }
@@ -134,11 +157,12 @@ impl JobModel {
     pub fn predict(&mut self, job: &JobMetadata) -> JobOutlook {
         let facts = Facts::of(job, self.lineage.predecessor(job));
         let process = facts.process();
-        let mut mixtures: [(Vec<Share>, Vec<Cloud>); QUANTITIES] = Default::default();
+        let runs = self.runs.get(&process).copied().unwrap_or(0);
+        let mut mixtures: [Mixture; QUANTITIES] = Default::default();
         let mut quantities: [Outlook; QUANTITIES] = Default::default();
         for quantity in [Quantity::Memory, Quantity::Run, Quantity::Cores] {
             let which = quantity as usize;
-            mixtures[which] = self.mixture(&facts, process, quantity);
+            mixtures[which] = self.mixture(&facts, process, runs, quantity);
             quantities[which] = poured(&mixtures[which], quantity, facts.asked[which]);
         }
         let price = FailurePrice {
@@ -146,13 +170,14 @@ impl JobModel {
             byte_seconds: self.settings.failure_jobs * self.mean_use.0,
         };
         let raw = plan(&quantities[0].samples, price);
-        let caution = self.caution.factor(process);
+        // What others needed says nothing of how sure a first guess is.
+        let caution = if runs > 0 { self.caution.factor(process) } else { 1.0 };
         let top = facts.asked[0].map_or(f64::INFINITY, f64::exp);
         let attempts: Vec<f64> = raw.iter().map(|bytes| (bytes * caution).min(top.max(*bytes))).collect();
         let run_s = most_accurate(&quantities[1].samples).map(f64::exp);
         let ticket = self.next;
         self.next += 1;
-        self.pending.insert(ticket, Pending { facts, mixtures, attempts: raw });
+        self.pending.insert(ticket, Pending { facts, mixtures, attempts: raw, runs });
         if self.pending.len() > PENDING_MAX {
             self.pending.pop_first();
         }
@@ -167,10 +192,13 @@ impl JobModel {
         let process = facts.process();
         if let Some(pending) = &pending {
             for (which, needed) in past.needed.iter().enumerate() {
-                let (shares, clouds) = &pending.mixtures[which];
-                if let Some(needed) = needed.filter(|_| !shares.is_empty()) {
-                    let densities: Vec<f64> = clouds.iter().map(|cloud| cloud.density(needed)).collect();
-                    self.gates[which].learn(process, shares, &densities);
+                let (mixture, Some(needed)) = (&pending.mixtures[which], *needed) else { continue };
+                if !mixture.shares.is_empty() {
+                    let densities: Vec<f64> = mixture.clouds.iter().map(|cloud| cloud.density(needed)).collect();
+                    self.gates[which].learn(process, pending.runs, &mixture.shares, &densities);
+                }
+                if let Some(standing) = &mixture.standing {
+                    self.boosted[which].learn(standing, needed);
                 }
             }
         }
@@ -179,12 +207,13 @@ impl JobModel {
             self.mean_use.1 = (self.mean_use.1 + 1.0).min(2_000.0);
             self.mean_use.0 += (used - self.mean_use.0) / self.mean_use.1;
             self.mean_seconds += (past.seconds - self.mean_seconds) / self.mean_use.1;
-            if let Some(pending) = pending.filter(|pending| !pending.attempts.is_empty()) {
+            if let Some(pending) = pending.filter(|pending| pending.runs > 0 && !pending.attempts.is_empty()) {
                 let price = self.settings.failure_jobs * self.mean_use.0;
                 let price = FailurePrice { share: self.settings.failure_share, byte_seconds: price };
                 self.caution.learn(process, &pending.attempts, peak.exp(), past.seconds, price);
             }
         }
+        *self.runs.entry(process).or_default() += 1;
         self.lineage.ended(job, outcome, kin(outcome));
         self.remember(&facts, past, ticket);
     }
@@ -203,6 +232,10 @@ impl JobModel {
                 .entry(key)
                 .or_insert_with(|| Context { touched: stamp, history: VecDeque::with_capacity(4) });
             context.touched = stamp;
+            // Among many processes each stands for itself, not for how often it ran.
+            if facts.is_named() && source.mask & (NAME | TAIL | USER) == 0 {
+                context.history.retain(|one| one.process != past.process);
+            }
             if context.history.len() == HISTORY_MAX {
                 context.history.pop_front();
             }
@@ -215,37 +248,89 @@ impl JobModel {
         }
     }
 
-    fn mixture(&self, facts: &Facts, process: u64, quantity: Quantity) -> (Vec<Share>, Vec<Cloud>) {
+    fn mixture(&self, facts: &Facts, process: u64, runs: usize, quantity: Quantity) -> Mixture {
+        let which = quantity as usize;
         let (mut present, mut clouds) = (Vec::new(), Vec::new());
         for (source, what) in SOURCES.iter().enumerate() {
             let context = facts.key(what.mask).and_then(|key| self.contexts.get(&key));
-            let cloud = context.and_then(|context| read(&context.history, what.reading, facts, quantity));
+            let cloud = context.and_then(|context| read(&context.history, what, facts, quantity));
             if let Some(cloud) = cloud {
                 present.push((source, cloud.len()));
                 clouds.push(cloud);
             }
         }
         let default = Some(self.settings.memory_default.ln()).filter(|_| quantity == Quantity::Memory);
-        if let Some(asked) = facts.asked[quantity as usize].or(default) {
+        if let Some(asked) = facts.asked[which].or(default) {
             let seconds = self.mean_seconds;
-            let sample = |&(share, weight): &(f64, f64)| Sample { log: asked + f64::ln(share), weight, seconds };
+            let sample =
+                |&share: &f64| Sample { log: asked + share.ln(), weight: 1.0, seconds: 4.0 * share * seconds };
             present.push((ASKED, ASKED_SHARES.len()));
             clouds.push(Cloud::new(ASKED_SHARES.iter().map(sample).collect(), 0.02));
         }
+        let standing = self.row(facts, runs, which).map(|(row, base, seconds)| {
+            let (standing, cloud) = self.boosted[which].say(row, base, seconds);
+            if let Some(cloud) = cloud {
+                // As sure as any: it rests on all jobs.
+                present.push((TREES, usize::MAX));
+                clouds.push(cloud);
+            }
+            standing
+        });
         if present.is_empty() {
-            return Default::default();
+            return Mixture { standing, ..Mixture::default() };
         }
-        (self.gates[quantity as usize].shares(process, &present), clouds)
+        Mixture { shares: self.gates[which].shares(process, runs, &present), clouds, standing }
+    }
+
+    /// The features of a job for the trees, the base that its need is taken relative to, and the seconds it may run. `None` where
+    /// nothing like it has run and nothing was asked for.
+    fn row(&self, facts: &Facts, runs: usize, which: usize) -> Option<([f32; FEATURES], f64, f64)> {
+        let mut seconds = None;
+        let mut last = f64::NAN;
+        let means = BASES.map(|mask| {
+            let history = facts.key(mask).and_then(|key| self.contexts.get(&key)).map(|context| &context.history)?;
+            let known = || history.iter().filter_map(|past| past.needed[which]);
+            if last.is_nan() {
+                last = history.iter().rev().find_map(|past| past.needed[which]).unwrap_or(f64::NAN);
+            }
+            let mean_seconds = history.iter().map(|past| past.seconds).sum::<f64>() / history.len().max(1) as f64;
+            seconds = seconds.or(Some(mean_seconds));
+            Some(known().sum::<f64>() / known().count() as f64).filter(|mean| mean.is_finite())
+        });
+        let base = means.iter().find_map(|mean| *mean).or(facts.asked[which])?;
+        let known = |value: Option<f64>| value.map_or(f32::NAN, |value| value as f32);
+        let relative = |value: Option<f64>| known(value.map(|value| value - base));
+        let kin = |at: usize| known(facts.kin.map(|kin| kin[at]));
+        let row = [
+            known(facts.input),
+            known(facts.asked[0]),
+            known(facts.asked[1]),
+            known(facts.asked[2]),
+            relative(facts.asked[which]),
+            kin(0),
+            kin(1),
+            kin(2),
+            kin(3),
+            base as f32,
+            relative(Some(last)),
+            relative(means[1]),
+            relative(means[2]),
+            (runs as f32).ln_1p(),
+        ];
+        Some((row, base, seconds.unwrap_or(self.mean_seconds)))
     }
 }
 
 /// The mixture of the clouds as one, never above what was asked for.
-fn poured(mixture: &(Vec<Share>, Vec<Cloud>), quantity: Quantity, asked: Option<f64>) -> Outlook {
-    let (shares, clouds) = mixture;
+fn poured(mixture: &Mixture, quantity: Quantity, asked: Option<f64>) -> Outlook {
     let mut outlook = Outlook::default();
-    for (share, cloud) in shares.iter().zip(clouds).filter(|(share, _)| share.weight >= WEIGHT_MIN) {
+    for (share, cloud) in mixture.shares.iter().zip(&mixture.clouds).filter(|(share, _)| share.weight >= WEIGHT_MIN) {
         cloud.pour(share.weight, quantity == Quantity::Memory, &mut outlook.samples);
-        let name = SOURCES.get(share.source).map_or("the request", |source| source.name);
+        let name = match share.source {
+            ASKED => "the request",
+            TREES => "boosted trees",
+            source => SOURCES[source].name,
+        };
         outlook.sources.push((name, share.weight, cloud.len()));
     }
     if let Some(asked) = asked {

@@ -9,8 +9,12 @@ use super::facts::{
 
 /// Jobs that a context remembers.
 pub const HISTORY_MAX: usize = 96;
-/// Kernels are at least so wide, in logarithms, by quantity: memory repeats to the percent, run times do not.
-const WIDTH_MIN: [f64; QUANTITIES] = [0.003, 0.03, 0.02];
+/// Kernels are at least so wide, in logarithms, by quantity: memory repeats to the percent, run times do not. Of one sample
+/// it is [`WIDTH_FEW`] more, falling with their number.
+const WIDTH_MIN: [f64; QUANTITIES] = [0.004, 0.03, 0.02];
+const WIDTH_FEW: f64 = 0.02;
+/// The same where other processes speak for this one: what carries over is the order of magnitude.
+const WIDTH_OTHERS: f64 = 0.3;
 /// A line needs so many points.
 const LINE_POINTS: usize = 4;
 
@@ -95,8 +99,9 @@ pub const SOURCES: [Source; 40] = [
 ];
 
 /// Reads `history`, oldest first, for a job with `facts`. `None` where it says nothing.
-pub fn read(history: &VecDeque<Past>, reading: Reading, facts: &Facts, quantity: Quantity) -> Option<Cloud> {
+pub fn read(history: &VecDeque<Past>, source: &Source, facts: &Facts, quantity: Quantity) -> Option<Cloud> {
     let which = quantity as usize;
+    let reading = source.reading;
     let aged = |half_life: f64, back: usize| 0.5_f64.powf(back as f64 / half_life);
     let known = || history.iter().rev().enumerate().filter_map(move |(back, past)| Some((back, past, past.needed[which]?)));
     let samples: Vec<Sample> = match reading {
@@ -134,7 +139,9 @@ pub fn read(history: &VecDeque<Past>, reading: Reading, facts: &Facts, quantity:
             along_line(points.collect(), facts.kin?[0])?
         }
     };
-    let cloud = Cloud::new(samples, WIDTH_MIN[which]);
+    let others = facts.is_named() && source.mask & NAME == 0;
+    let width = if others { WIDTH_OTHERS } else { WIDTH_MIN[which] + WIDTH_FEW / samples.len().max(1) as f64 };
+    let cloud = Cloud::new(samples, width);
     Some(cloud).filter(|cloud| !cloud.is_empty())
 }
 
