@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::plan::FailurePrice;
 
-const FACTORS: [f64; 8] = [0.99, 1.0, 1.01, 1.02, 1.04, 1.08, 1.15, 1.3];
+const FACTORS: [f64; 7] = [1.0, 1.01, 1.02, 1.04, 1.08, 1.15, 1.3];
 /// What is kept of the sums at each run, of a process and of all.
 const KEEP: f64 = 0.97;
 const KEEP_ALL: f64 = 0.995;

@@ -11,6 +11,7 @@ const BUCKETS: usize = 6;
 /// Steps of the global and of the process's own scores.
 const RATE: f64 = 0.03;
 const RATE_OWN: f64 = 0.15;
+
 /// Every source has at least this density (in logarithms of the quantity), so that one surprise does not ban it.
 const DENSITY_MIN: f64 = 1e-3;
 

@@ -26,8 +26,12 @@ const PENDING_MAX: usize = 200_000;
 const WEIGHT_MIN: f64 = 0.002;
 /// The source after all others: what was asked for, cut to shares that users' requests are known to hold.
 const ASKED: usize = SOURCES.len();
+/// The same of a default where nothing was asked for.
+const DEFAULT: usize = ASKED + 1;
 /// And after that the trees.
-const TREES: usize = ASKED + 1;
+const TREES: usize = ASKED + 2;
+/// Their first scores, by quantity: five levels say little of the tail, on which memory depends.
+const TREES_SCORES: [f64; QUANTITIES] = [-4.0, 0.0, 0.0];
 /// Histories whose means are features of the trees, with that of the process first.
 const BASES: [u16; 3] = [GROUP | NAME, TAIL, USER];
 /// Shares of a request that are needed, all alike: requests are round numbers well above the need. A job that needs much of it runs
@@ -47,7 +51,7 @@ pub struct JobModelSettings {
 
 impl Default for JobModelSettings {
     fn default() -> Self {
-        JobModelSettings { memory_default: 6.0 * 1_073_741_824.0, failure_share: 0.5, failure_jobs: 0.1 }
+        JobModelSettings { memory_default: 6.0 * 1_073_741_824.0, failure_share: 1.0, failure_jobs: 0.2 }
     }
 }
 
@@ -133,15 +137,17 @@ pub struct JobModel {
 impl JobModel {
     /// A model that has seen nothing.
     pub fn new(settings: JobModelSettings) -> JobModel {
-        let mut scores: Vec<f64> = SOURCES.iter().map(|source| source.score).collect();
-        scores.extend([-2.0, 0.5]);
         // Of a process that never ran, the same program elsewhere says most, then the request.
-        let first = SOURCES.iter().map(|source| if source.mask & TAIL != 0 { 4.0 } else { 0.0 }).chain([4.0, 0.0]);
-        let gate = Gate::new(&scores, &first.collect::<Vec<f64>>());
+        let first = SOURCES.iter().map(|source| if source.mask & TAIL != 0 { 4.0 } else { 0.0 }).chain([4.0, 2.0, 0.0]);
+        let first: Vec<f64> = first.collect();
+        let gates = TREES_SCORES.map(|trees| {
+            let scores = SOURCES.iter().map(|source| source.score).chain([-2.0, -2.0, trees]);
+            Gate::new(&scores.collect::<Vec<f64>>(), &first)
+        });
         JobModel {
             settings,
             contexts: BTreeMap::new(),
-            gates: [gate.clone(), gate.clone(), gate],
+            gates,
             boosted: Default::default(),
             lineage: Lineage::default(),
             caution: Caution::default(),
@@ -264,7 +270,7 @@ impl JobModel {
             let seconds = self.mean_seconds;
             let sample =
                 |&share: &f64| Sample { log: asked + share.ln(), weight: 1.0, seconds: 4.0 * share * seconds };
-            present.push((ASKED, ASKED_SHARES.len()));
+            present.push((if facts.asked[which].is_some() { ASKED } else { DEFAULT }, ASKED_SHARES.len()));
             clouds.push(Cloud::new(ASKED_SHARES.iter().map(sample).collect(), 0.02));
         }
         let standing = self.row(facts, runs, which).map(|(row, base, seconds)| {
@@ -328,6 +334,7 @@ fn poured(mixture: &Mixture, quantity: Quantity, asked: Option<f64>) -> Outlook 
         cloud.pour(share.weight, quantity == Quantity::Memory, &mut outlook.samples);
         let name = match share.source {
             ASKED => "the request",
+            DEFAULT => "the default request",
             TREES => "boosted trees",
             source => SOURCES[source].name,
         };

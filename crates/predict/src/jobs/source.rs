@@ -11,7 +11,7 @@ use super::facts::{
 pub const HISTORY_MAX: usize = 96;
 /// Kernels are at least so wide, in logarithms, by quantity: memory repeats to the percent, run times do not. Of one sample
 /// it is [`WIDTH_FEW`] more, falling with their number.
-const WIDTH_MIN: [f64; QUANTITIES] = [0.004, 0.03, 0.02];
+const WIDTH_MIN: [f64; QUANTITIES] = [0.006, 0.03, 0.02];
 const WIDTH_FEW: f64 = 0.02;
 /// The same where other processes speak for this one: what carries over is the order of magnitude.
 const WIDTH_OTHERS: f64 = 0.3;

@@ -110,3 +110,79 @@ pub(super) fn replay(policy: &dyn JobPolicy, jobs: &[Job], options: &JobOptions)
     }
     tally
 }
+
+#[cfg(test)]
+mod tests {
+    use model::Span;
+    use predict::jobs::{JobMetadata, JobOutcome};
+
+    use super::*;
+    use crate::baselines::jobs::{JobOracle, LastTwo, MaxSeen, Request};
+
+    /// A job of one process: GB asked for and needed, seconds of submission and run.
+    fn job(asked: u64, peak: u64, submitted_s: Option<f64>, run_s: u64) -> Job {
+        Job {
+            id: String::new(),
+            metadata: JobMetadata {
+                user: Some("u".to_owned()),
+                submitted_s,
+                memory: Some(Bytes(asked * 1_000_000_000)),
+                time: Some(Span::from_secs(100)),
+                ..JobMetadata::default()
+            },
+            outcome: JobOutcome {
+                ended_s: submitted_s.map(|at| at + run_s as f64),
+                run: Some(Span::from_secs(run_s)),
+                memory_peak: Some(Bytes(peak * 1_000_000_000)),
+                ..JobOutcome::default()
+            },
+        }
+    }
+
+    fn gb_s(tally: &JobTally) -> f64 {
+        (tally.wasted_byte_s / 1e6).round() / 1e3
+    }
+
+    #[test]
+    fn the_request_wastes_what_lies_above_the_peak_and_doubles_below() {
+        // 8 - 5 for 10 s; 4 fails for 20 s, then 8 - 5.
+        let jobs = [job(8, 5, None, 10), job(4, 5, None, 20)];
+        let tally = replay(&Request, &jobs, &JobOptions::default());
+        assert_eq!(gb_s(&tally), 30.0 + 80.0 + 60.0);
+        assert_eq!((tally.sized, tally.failures), (2, 1));
+        // 10 of 100 s and 20 of 100 s.
+        assert!((tally.accuracy - 0.3).abs() < 1e-12 && tally.timed == 2);
+    }
+
+    #[test]
+    fn the_largest_seen_counts_a_fifth_more() {
+        // Asked 8; then 1.2 * 5 = 6; then 6 fails at 7, 12 fits.
+        let jobs = [job(8, 5, None, 1), job(8, 3, None, 1), job(8, 7, None, 1)];
+        let tally = replay(&MaxSeen, &jobs, &JobOptions::default());
+        assert_eq!((gb_s(&tally), tally.failures), (3.0 + 3.0 + 6.0 + 5.0, 1));
+    }
+
+    #[test]
+    fn the_last_two_are_averaged_once_there_are_two() {
+        // Asked 100, 100, then (10 + 20) / 2 = 15 against 30.
+        let jobs = [job(1, 1, None, 10), job(1, 1, None, 20), job(1, 1, None, 30)];
+        let tally = replay(&LastTwo, &jobs, &JobOptions::default());
+        assert!((tally.accuracy - (0.1 + 0.2 + 0.5)).abs() < 1e-12);
+        assert_eq!(tally.sized, 0);
+    }
+
+    #[test]
+    fn nobody_learns_of_a_job_that_still_runs() {
+        // The first ends at 100: the second, at 50, is sized by the request, the third, at 100, by what was seen.
+        let jobs = [job(8, 5, Some(0.0), 100), job(8, 5, Some(50.0), 100), job(8, 5, Some(100.0), 100)];
+        let tally = replay(&MaxSeen, &jobs, &JobOptions::default());
+        assert_eq!(gb_s(&tally), 300.0 + 300.0 + 100.0);
+    }
+
+    #[test]
+    fn the_oracle_is_perfect() {
+        let jobs = [job(8, 5, None, 10), job(4, 5, None, 20)];
+        let tally = replay(&JobOracle, &jobs, &JobOptions::default());
+        assert_eq!((tally.wasted_byte_s, tally.failures, tally.accuracy), (0.0, 0, 2.0));
+    }
+}

@@ -68,7 +68,7 @@ pub(super) fn assemble(traces: &[Vec<Job>], tallied: Vec<(&'static str, JobTally
         policies: tallied.into_iter().map(|(name, tally)| (name, card(tally))).collect(),
         jobs: jobs().count(),
         sized: jobs().filter_map(use_of).count(),
-        used_gb_hours: jobs().filter_map(use_of).sum::<f64>() / GB_HOUR,
+        used_gb_hours: jobs().filter_map(use_of).fold(0.0, |sum, used| sum + used) / GB_HOUR,
     }
 }
 
