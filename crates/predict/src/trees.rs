@@ -99,7 +99,13 @@ mod tests {
             .map(|row| {
                 let (a, b, noise) = (uniform(), uniform(), uniform());
                 let missing = row % 10 == 0;
-                let step = if missing { 20.0 } else if a > 0.5 { 10.0 } else { 0.0 };
+                let step = if missing {
+                    20.0
+                } else if a > 0.5 {
+                    10.0
+                } else {
+                    0.0
+                };
                 ([if missing { f32::NAN } else { a }, b], f64::from(step + noise))
             })
             .unzip()

@@ -47,11 +47,12 @@ impl Lineage {
             let followed = self.followed.get(&(name, ended.name)).copied().unwrap_or(0.0);
             followed / (1.0 + self.ended.get(&ended.name).copied().unwrap_or(0.0)).sqrt()
         };
-        near().fold(None, |best: Option<&Ended>, ended| match best {
-            Some(one) if bond(one) >= bond(ended) => Some(one),
-            _ => Some(ended),
-        })
-        .map(|ended| ended.kin)
+        near()
+            .fold(None, |best: Option<&Ended>, ended| match best {
+                Some(one) if bond(one) >= bond(ended) => Some(one),
+                _ => Some(ended),
+            })
+            .map(|ended| ended.kin)
     }
 
     /// A job has ended.

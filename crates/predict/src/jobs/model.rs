@@ -51,7 +51,7 @@ pub struct JobModelSettings {
 
 impl Default for JobModelSettings {
     fn default() -> Self {
-        JobModelSettings { memory_default: 6.0 * 1_073_741_824.0, failure_share: 1.0, failure_jobs: 0.2 }
+        JobModelSettings { memory_default: 6.0 * 1_073_741_824.0, failure_share: 1.0, failure_jobs: 0.5 }
     }
 }
 
@@ -171,10 +171,8 @@ impl JobModel {
             mixtures[which] = self.mixture(&facts, process, runs, quantity);
             quantities[which] = poured(&mixtures[which], quantity, facts.asked[which]);
         }
-        let price = FailurePrice {
-            share: self.settings.failure_share,
-            byte_seconds: self.settings.failure_jobs * self.mean_use.0,
-        };
+        let price =
+            FailurePrice { share: self.settings.failure_share, byte_seconds: self.settings.failure_jobs * self.mean_use.0 };
         let raw = plan(&quantities[0].samples, price);
         // What others needed says nothing of how sure a first guess is.
         let caution = if runs > 0 { self.caution.factor(process) } else { 1.0 };
@@ -233,10 +231,8 @@ impl JobModel {
             }
             last = Some(source.mask);
             let Some(key) = facts.key(source.mask) else { continue };
-            let context = self
-                .contexts
-                .entry(key)
-                .or_insert_with(|| Context { touched: stamp, history: VecDeque::with_capacity(4) });
+            let context =
+                self.contexts.entry(key).or_insert_with(|| Context { touched: stamp, history: VecDeque::with_capacity(4) });
             context.touched = stamp;
             // Among many processes each stands for itself, not for how often it ran.
             if facts.is_named() && source.mask & (NAME | TAIL | USER) == 0 {
@@ -268,8 +264,7 @@ impl JobModel {
         let default = Some(self.settings.memory_default.ln()).filter(|_| quantity == Quantity::Memory);
         if let Some(asked) = facts.asked[which].or(default) {
             let seconds = self.mean_seconds;
-            let sample =
-                |&share: &f64| Sample { log: asked + share.ln(), weight: 1.0, seconds: 4.0 * share * seconds };
+            let sample = |&share: &f64| Sample { log: asked + share.ln(), weight: 1.0, seconds: 4.0 * share * seconds };
             present.push((if facts.asked[which].is_some() { ASKED } else { DEFAULT }, ASKED_SHARES.len()));
             clouds.push(Cloud::new(ASKED_SHARES.iter().map(sample).collect(), 0.02));
         }
@@ -347,4 +342,3 @@ fn poured(mixture: &Mixture, quantity: Quantity, asked: Option<f64>) -> Outlook 
     outlook.sources.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(b.0)));
     outlook
 }
-

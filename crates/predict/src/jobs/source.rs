@@ -3,9 +3,7 @@
 use std::collections::VecDeque;
 
 use super::cloud::{Cloud, Sample};
-use super::facts::{
-    CPUS, Facts, GROUP, INPUT, Kin, MACHINE, MEMORY, NAME, Past, QUANTITIES, Quantity, TAIL, TIME, USER,
-};
+use super::facts::{CPUS, Facts, GROUP, INPUT, Kin, MACHINE, MEMORY, NAME, Past, QUANTITIES, Quantity, TAIL, TIME, USER};
 
 /// Jobs that a context remembers.
 pub const HISTORY_MAX: usize = 96;
@@ -105,9 +103,9 @@ pub fn read(history: &VecDeque<Past>, source: &Source, facts: &Facts, quantity: 
     let aged = |half_life: f64, back: usize| 0.5_f64.powf(back as f64 / half_life);
     let known = || history.iter().rev().enumerate().filter_map(move |(back, past)| Some((back, past, past.needed[which]?)));
     let samples: Vec<Sample> = match reading {
-        Reading::Recent(half_life) => known()
-            .map(|(back, past, log)| Sample { log, weight: aged(half_life, back), seconds: past.seconds })
-            .collect(),
+        Reading::Recent(half_life) => {
+            known().map(|(back, past, log)| Sample { log, weight: aged(half_life, back), seconds: past.seconds }).collect()
+        }
         Reading::Share(half_life) => {
             let asked = facts.asked[which]?;
             let share = |(back, past, log): (usize, &Past, f64)| {

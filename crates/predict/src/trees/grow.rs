@@ -10,7 +10,13 @@ const MISSING: u8 = 0;
 enum Node {
     Leaf(f64),
     /// At most `border` (or missing, where `missing_left`) goes left.
-    Split { feature: u16, border: f32, missing_left: bool, left: u32, right: u32 },
+    Split {
+        feature: u16,
+        border: f32,
+        missing_left: bool,
+        left: u32,
+        right: u32,
+    },
 }
 
 /// A grown tree.
@@ -152,7 +158,8 @@ impl Grower {
                     if (rows as usize) < self.leaf_rows || (right as usize) < self.leaf_rows {
                         continue;
                     }
-                    let gain = sum * sum / f64::from(rows) + (total - sum).powi(2) / f64::from(right) - total * total / count;
+                    let gain =
+                        sum * sum / f64::from(rows) + (total - sum).powi(2) / f64::from(right) - total * total / count;
                     if gain > best.gain {
                         best = Split { gain, feature, bin: bin as u8, missing_left };
                     }

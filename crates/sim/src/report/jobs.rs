@@ -26,7 +26,10 @@ fn write_page(page: &mut String, title: &str, card: &JobScorecard) -> std::fmt::
     write!(page, "<h2>Where {SUBJECT} loses</h2>")?;
     let losses = card.losses();
     if losses.is_empty() {
-        write!(page, "<p>Nowhere: less wastage than every peer at no more failures than the best, and the best run times.</p>")?;
+        write!(
+            page,
+            "<p>Nowhere: less wastage than every peer at no more failures than the best, and the best run times.</p>"
+        )?;
     }
     for loss in losses {
         write!(page, "<p>{}</p>", escaped(&loss))?;
@@ -38,10 +41,8 @@ fn write_page(page: &mut String, title: &str, card: &JobScorecard) -> std::fmt::
 
 fn write_plot(page: &mut String, card: &JobScorecard) -> std::fmt::Result {
     let ranked = card.ranked();
-    let points: Vec<(&str, f64, f64)> = ranked
-        .iter()
-        .filter_map(|(name, card)| Some((*name, card.failures_percent?, card.wastage_gb_hours?)))
-        .collect();
+    let points: Vec<(&str, f64, f64)> =
+        ranked.iter().filter_map(|(name, card)| Some((*name, card.failures_percent?, card.wastage_gb_hours?))).collect();
     if points.is_empty() {
         return Ok(());
     }

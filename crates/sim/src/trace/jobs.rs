@@ -65,8 +65,9 @@ fn parse(row: &Row<'_>) -> Result<Job, TraceError> {
     };
     let bytes = |field, cell: &str| Ok::<_, TraceError>(amount(field, cell)?.map(|number| Bytes(number as u64)));
     let span = |field, cell: &str| Ok::<_, TraceError>(amount(field, cell)?.map(Span::from_secs_f64));
-    let cores =
-        |field, cell: &str| Ok::<_, TraceError>(amount(field, cell)?.map(|number| MilliCores((number * 1e3).round() as u64)));
+    let cores = |field, cell: &str| {
+        Ok::<_, TraceError>(amount(field, cell)?.map(|number| MilliCores((number * 1e3).round() as u64)))
+    };
     let (submitted_s, started_s) = (row.number("submit_s", submit)?, row.number("start_s", start)?);
     let run = span("run_s", run)?;
     let ended_s = started_s.or(submitted_s).zip(run).map(|(from, run)| from + run.as_secs_f64());

@@ -61,12 +61,7 @@ struct Process {
 impl Process {
     fn predictions(&self, input: f64) -> [f64; MODELS] {
         let (slope, intercept) = line(self.sorted.iter().copied());
-        [
-            slope * input + intercept,
-            nearest(&self.sorted, input),
-            forest(&self.sorted, input),
-            self.network.predict(input),
-        ]
+        [slope * input + intercept, nearest(&self.sorted, input), forest(&self.sorted, input), self.network.predict(input)]
     }
 
     fn allocation(&self, input: f64) -> f64 {
