@@ -4,7 +4,7 @@
 //! predicted so far, grows a tree by always splitting the leaf whose split gains most (missing values tried on both sides), and sets
 //! each leaf to the quantile of the residuals that fell into it (leaf renewal), times the learning rate. No chance is involved.
 //! Source: Friedman, "Greedy function approximation", 2001, section 4.3 (leaf renewal); Ke et al., "LightGBM", 2017 (histograms, leaf-wise).
-//! Why our own: DEPENDENCIES names no crate that has the quantile loss, builds on stable, and covers what it says.
+//! Why our own: of the crates at hand none has the quantile loss, builds on stable Rust, and covers what it says.
 
 mod grow;
 

@@ -94,7 +94,9 @@ mod tests {
         assert_eq!(caution.factor(1), 1.0);
         for _ in 0..40 {
             caution.learn(1, &[100.0], 107.0, 1.0, PRICE);
-            caution.learn(2, &[100.0], 100.0, 1.0, PRICE);
+            for process in 2..6 {
+                caution.learn(process, &[100.0], 100.0, 1.0, PRICE);
+            }
         }
         assert_eq!(caution.factor(1), 1.08);
         assert_eq!(caution.factor(2), 1.0);

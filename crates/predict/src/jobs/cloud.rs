@@ -52,11 +52,6 @@ impl Cloud {
         self.samples.len()
     }
 
-    /// The samples, by value.
-    pub fn samples(&self) -> &[Sample] {
-        &self.samples
-    }
-
     /// The logarithm below which `share` of the weight lies; negative infinity of nothing.
     pub fn quantile(&self, share: f64) -> f64 {
         let mut below = 0.0;
