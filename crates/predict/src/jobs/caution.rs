@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::facts::PROCESSES_MAX;
 use super::plan::FailurePrice;
 
 const FACTORS: [f64; 7] = [1.0, 1.01, 1.02, 1.04, 1.08, 1.15, 1.3];
@@ -57,6 +58,9 @@ impl Caution {
         let used = peak * seconds;
         // Costs relative to the job's own use, so that one huge job does not rule all factors.
         self.all.add(&cost.map(|cost| cost / used), 1.0, KEEP_ALL);
+        if self.own.len() > PROCESSES_MAX {
+            self.own.pop_first();
+        }
         self.own.entry(process).or_default().add(&cost, used, KEEP);
     }
 }

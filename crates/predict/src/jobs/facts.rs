@@ -16,6 +16,9 @@ pub enum Quantity {
 /// How many there are.
 pub const QUANTITIES: usize = 3;
 
+/// Processes of which something is kept by name; beyond, one is forgotten for each that comes (keys are digests, so any one).
+pub const PROCESSES_MAX: usize = 100_000;
+
 /// Fields that a context may be made of; the numbers are bits.
 pub const USER: u16 = 1;
 /// Workflow, application or accounting group; may be unknown in a context that has it.

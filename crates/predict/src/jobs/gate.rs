@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use super::facts::PROCESSES_MAX;
+
 /// Evidence is told apart as 1, 2, 3 to 4, 5 to 8, 9 to 16, and more samples.
 const BUCKETS: usize = 6;
 /// Steps of the global and of the process's own scores.
@@ -76,6 +78,9 @@ impl Gate {
     pub fn learn(&mut self, process: u64, runs: usize, shares: &[Share], densities: &[f64]) {
         let sources = self.scores.len();
         let known = if runs == 0 { BUCKETS } else { bucket(runs) };
+        if self.own.len() > PROCESSES_MAX {
+            self.own.pop_first();
+        }
         let own = self.own.entry(process).or_insert_with(|| vec![0.0; sources]);
         let likelihood = |share: &Share, density: f64| share.weight * (density + DENSITY_MIN);
         let total: f64 = shares.iter().zip(densities).map(|(share, &density)| likelihood(share, density)).sum();

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::facts::{Kin, digest};
+use super::facts::{Kin, PROCESSES_MAX, digest};
 use super::metadata::{JobMetadata, JobOutcome};
 
 /// A predecessor ended at most so many seconds ago.
@@ -62,6 +62,15 @@ impl Lineage {
             return;
         }
         let name = digest(name.bytes());
+        if self.ended.len() > PROCESSES_MAX {
+            self.ended.pop_first();
+        }
+        if self.followed.len() > PROCESSES_MAX {
+            self.followed.pop_first();
+        }
+        if self.groups.len() > PROCESSES_MAX {
+            self.groups.pop_first();
+        }
         *self.ended.entry(name).or_default() += 1.0;
         let recent = self.groups.entry(job.group.clone()).or_default();
         if recent.len() == LOOK_BACK {

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::boosted::{Boosted, FEATURES, Standing};
 use super::caution::Caution;
 use super::cloud::{Cloud, Sample, most_accurate};
-use super::facts::{Facts, GROUP, NAME, Past, QUANTITIES, Quantity, TAIL, USER, kin};
+use super::facts::{Facts, GROUP, NAME, PROCESSES_MAX, Past, QUANTITIES, Quantity, TAIL, USER, kin};
 use super::gate::{Gate, Share};
 use super::lineage::Lineage;
 use super::metadata::{JobMetadata, JobOutcome};
@@ -21,7 +21,7 @@ use super::source::{HISTORY_MAX, SOURCES, read};
 /// Contexts that are remembered; beyond, the half that was touched longest ago is dropped.
 const CONTEXTS_MAX: usize = 400_000;
 /// Predictions that wait for their outcome; beyond, the oldest are dropped.
-const PENDING_MAX: usize = 200_000;
+const PENDING_MAX: usize = 10_000;
 /// Sources below this weight are left out of the mixture.
 const WEIGHT_MIN: f64 = 0.002;
 /// The source after all others: what was asked for, cut to shares that users' requests are known to hold.
@@ -218,6 +218,9 @@ impl JobModel {
             }
         }
         *self.runs.entry(process).or_default() += 1;
+        if self.runs.len() > PROCESSES_MAX {
+            self.runs.pop_first();
+        }
         self.lineage.ended(job, outcome, kin(outcome));
         self.remember(&facts, past, ticket);
     }

@@ -5,7 +5,8 @@
 //! (beta 1, alpha 0: the published setting, in which efficiency does not count). The offset of a model is relative and the one
 //! of four (median of all errors, median of the under-predictions, deviation without outliers, deviation of the
 //! under-predictions) that would have wasted least; 5 % before there are errors. After a failure the largest ever seen is given, the
-//! double where that is not at least 5 % more. Errors are those made as jobs ended, where the published code partly uses those on
+//! double where that is not at least 5 % more. As published, errors are relative to the peak and offsets to the prediction, which is
+//! why many attempts fail by a little. Errors are those made as jobs ended, where the published code partly uses those on
 //! the jobs it was fitted to.
 //! Source: Bader et al., "Sizey: Memory-Efficient Execution of Scientific Workflow Tasks", CLUSTER 2024, and its published code.
 
@@ -203,11 +204,12 @@ mod tests {
     }
 
     #[test]
-    fn the_offset_covers_what_would_have_failed() {
-        // Half of the jobs are 10 % above the prediction: a failure wastes more than 10 %.
-        let record = Record((0..20).map(|job| (9e9, if job % 2 == 0 { 9e9 } else { 10e9 })).collect());
-        let offset = record.offset();
-        assert!((0.099..=0.101).contains(&offset) || offset > 1.0 / 9.0, "{offset}");
+    fn the_offset_is_the_one_that_would_have_wasted_least() {
+        // Predicted 9; half need 9, a quarter 9.9, a quarter 12: relative errors 0, 1/11, 1/4. The deviation of all, 0.1021, covers
+        // 9.9 and wastes 98; the median of the under-predictions, 0.1705, wastes 116; the two lower ones fail in half of the jobs.
+        let peak = |job: usize| [9e9, 9e9, 9.9e9, 12e9][job % 4];
+        let record = Record((0..20).map(|job| (9e9, peak(job))).collect());
+        assert!((record.offset() - 0.102_115).abs() < 1e-5, "{}", record.offset());
     }
 
     #[test]
