@@ -10,6 +10,7 @@ mod arbiter;
 mod bank;
 mod budget;
 mod engine;
+pub mod jobs;
 mod knob;
 mod ledger;
 pub mod lint;

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod hazard;
+pub mod jobs;
 pub mod recurrent;
 
 mod calendar;
@@ -16,6 +17,7 @@ mod histogram;
 mod regression;
 mod residual;
 mod series;
+pub mod trees;
 
 pub use calendar::{CalendarMemory, Slot};
 pub use conformal::LevelControl;

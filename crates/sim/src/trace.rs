@@ -5,11 +5,13 @@
 
 mod arrivals;
 mod counts;
+mod jobs;
 mod lines;
 mod usage;
 
 pub use arrivals::{Arrival, read_arrivals};
 pub use counts::{CountSeries, read_counts};
+pub use jobs::{Job, read_jobs};
 pub use usage::{Unit, UsageReader, UsageSeries, read_usage};
 
 use std::io;

@@ -427,6 +427,24 @@ pub enum BacktestKind {
     Load(BacktestLoadArguments),
     /// Warm pools on traces of invocations: cold starts against idle memory.
     Pool(BacktestPoolArguments),
+    /// Job sizing on traces of jobs: memory wasted, attempts that ran out of it, and run times.
+    Jobs(BacktestJobsArguments),
+}
+
+/// Of `backtest jobs`.
+#[derive(Args, Clone, Debug)]
+pub struct BacktestJobsArguments {
+    /// Traces of kind `jobs`, gzip or plain: CSV with the columns job,user,group,name,submit_s,start_s,run_s,cpus_req,cpus_used,
+    /// mem_req_bytes,mem_peak_bytes,time_req_s,input_bytes,read_bytes,write_bytes,machine,status. Each starts from nothing;
+    /// the sums are over all.
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    pub trace: Vec<PathBuf>,
+    /// Only these policies, beside forerun's own.
+    #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "NAME")]
+    pub policy: Vec<String>,
+    /// Writes a report with plots.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 /// Of `backtest load`.
