@@ -6,6 +6,7 @@
 
 pub mod hazard;
 pub mod recurrent;
+pub mod sequence;
 
 mod calendar;
 mod conformal;
