@@ -126,9 +126,6 @@ impl Ppm {
         }
         if !known || self.counting == Counting::Full {
             self.frequencies.count(symbol);
-        } else if self.frequencies.of(symbol) == 0 {
-            // Cannot be: what is known to a context has come before.
-            self.frequencies.count(symbol);
         }
         self.past.insert(0, symbol);
         self.past.truncate(self.order);
