@@ -131,9 +131,14 @@ impl SequenceModel {
         &self.distribution
     }
 
-    /// Whether `key` came before in `stream`.
-    pub fn knows(&self, stream: usize, key: u64) -> bool {
-        self.streams.get(stream).is_some_and(|stream| stream.knows(key))
+    /// What the last [`SequenceModel::predict`] said.
+    pub fn predicted(&self) -> &[(u64, f32)] {
+        &self.distribution
+    }
+
+    /// The length that `key` had when it last came in `stream`; `None` where it never did.
+    pub fn length_of(&self, stream: usize, key: u64) -> Option<u32> {
+        self.streams.get(stream)?.length_of(key)
     }
 
     /// Whether keys of `stream` are numbers by first appearance, so that a key that never came cannot be brought in.

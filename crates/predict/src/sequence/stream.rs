@@ -63,6 +63,7 @@ pub(super) struct Stream {
     pub frequencies: Frequencies,
     symbols: Index,
     pub keys: Vec<u64>,
+    lengths: Vec<u32>,
     /// Per symbol, where it last came.
     last: Vec<usize>,
     anchors: Vec<Vec<u32>>,
@@ -90,6 +91,7 @@ impl Stream {
             frequencies: Frequencies::default(),
             symbols: Index::default(),
             keys: Vec::new(),
+            lengths: Vec::new(),
             last: Vec::new(),
             anchors: vec![Vec::new(); ANCHORS.len()],
             found: Match::default(),
@@ -106,9 +108,9 @@ impl Stream {
         there.then(|| self.history[place & (self.history_max - 1)])
     }
 
-    /// Whether `key` came before.
-    pub fn knows(&self, key: u64) -> bool {
-        self.symbols.find(key).is_some()
+    /// The length that `key` had when it last came.
+    pub fn length_of(&self, key: u64) -> Option<u32> {
+        self.symbols.find(key).map(|symbol| self.lengths[symbol as usize])
     }
 
     /// Takes up a touch.
@@ -117,9 +119,11 @@ impl Stream {
         let (symbol, new) = self.symbols.insert(key);
         if new {
             self.keys.push(key);
+            self.lengths.push(1);
             self.last.push(0);
             self.note_new(key);
         }
+        self.lengths[symbol as usize] = touch.length;
         self.fresh = self.fresh << 1 | u32::from(new);
         let earlier = (!new).then(|| self.last[symbol as usize]);
         self.advance(key, earlier);

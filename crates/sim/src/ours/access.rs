@@ -1,11 +1,16 @@
-//! The access planner as a contestant.
+//! The access planner as a contestant: the very planner that the daemon runs, on storage that does at once what it plans.
 
-use predict::sequence::{SequenceModel, SequenceSettings, Touch};
+use decide::access::{AccessPlanner, AccessSettings, SourceSpec, Storage};
+use model::Bytes;
+use predict::sequence::Touch;
 
-use crate::backtest::access::{AccessPolicy, Guesser, PLACES, SUBJECT};
+use crate::backtest::access::{AccessPolicy, Guesser, Outcome, PLACES, SUBJECT};
 use crate::trace::{Access, AccessTrace};
 
-/// The access planner.
+/// Bytes per key, where a trace does not say: a page.
+const BLOCK: Bytes = Bytes(4_096);
+
+/// The access planner, as it is by default, with every stream on a disk.
 #[derive(Clone, Copy, Debug)]
 pub struct ForerunAccess;
 
@@ -14,24 +19,44 @@ impl AccessPolicy for ForerunAccess {
         SUBJECT
     }
     fn begin(&self, trace: &AccessTrace) -> Box<dyn Guesser> {
-        let mut model = SequenceModel::new(SequenceSettings::default());
-        trace.streams.iter().for_each(|_| {
-            model.add_stream(trace.numbered);
-        });
-        Box::new(Planning { model })
+        let mut planner = AccessPlanner::new(AccessSettings::default());
+        for _ in &trace.streams {
+            planner.add(SourceSpec { ordered: trace.numbered, block: BLOCK, storage: Storage::DISK, price: 1.0 });
+        }
+        Box::new(Planning { planner, streams: trace.streams.len(), abstained: 0, acted: 0 })
     }
 }
 
 struct Planning {
-    model: SequenceModel,
+    planner: AccessPlanner,
+    streams: usize,
+    abstained: u64,
+    acted: u64,
 }
 
 impl Guesser for Planning {
     fn guess(&mut self, stream: u32, guess: &mut Vec<u64>) {
-        guess.extend(self.model.predict(stream as usize).iter().take(PLACES).map(|one| one.0));
+        guess.extend(self.planner.likely(stream as usize).iter().take(PLACES).map(|one| one.0));
+        let plan = self.planner.plan(stream as usize);
+        self.abstained += u64::from(plan.abstains());
+        self.acted += u64::from(!plan.stage.is_empty());
     }
+
     fn observe(&mut self, access: &Access) {
         let kind = access.op.map_or(0, |op| op as u8 + 1);
-        self.model.observe(access.stream as usize, &Touch { key: access.key, length: access.blocks, kind });
+        self.planner.observe(access.stream as usize, &Touch { key: access.key, length: access.blocks, kind });
+    }
+
+    fn outcome(&self) -> Option<Outcome> {
+        let totals = self.planner.totals();
+        Some(Outcome {
+            abstained: self.abstained,
+            acted: self.acted,
+            staged: totals.staged,
+            used: totals.used,
+            staged_bytes: totals.staged_bytes,
+            used_bytes: totals.used_bytes,
+            gain: (0..self.streams).map(|stream| self.planner.gain(stream)).sum::<f64>() / self.streams.max(1) as f64,
+        })
     }
 }

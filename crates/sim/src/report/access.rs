@@ -55,7 +55,7 @@ fn write_trace(page: &mut String, name: &str, card: &TraceCard) -> std::fmt::Res
     let outcome = &card.outcome;
     write!(
         page,
-        "</table></div><p class=\"muted\">{SUBJECT} would have brought in {} keys ({}), of which {} ({}) were the next access.</p>",
+        "</table></div><p class=\"muted\">{SUBJECT} would have brought in {} keys ({}), of which {} ({}) were accessed while they were held.</p>",
         outcome.staged,
         model::Bytes(outcome.staged_bytes),
         outcome.used,

@@ -35,12 +35,14 @@ pub struct Outcome {
     pub acted: u64,
     /// Keys brought in.
     pub staged: u64,
-    /// Of those, keys that were the next access.
+    /// Of those, keys that were accessed while they were held.
     pub used: u64,
     /// Bytes brought in.
     pub staged_bytes: u64,
-    /// Of those, bytes of keys that were the next access.
+    /// Of those, bytes of keys that were accessed while they were held.
     pub used_bytes: u64,
+    /// The share of the waiting that was saved at the end, after costs, or would have been: the mean of the streams.
+    pub gain: f64,
 }
 
 /// What a policy reached on a trace.

@@ -115,11 +115,13 @@ fn write_card(text: &mut String, name: &str, card: &TraceCard) -> std::fmt::Resu
     let share = |part: u64| 100.0 * part as f64 / card.accesses.max(1) as f64;
     writeln!(
         text,
-        "  acted before {:.1} % of accesses, abstained before {:.1} %; {} staged, {} used, {} wasted",
+        "  acted before {:.1} % of accesses, abstained before {:.1} %; {} staged, {} used, {} wasted; \
+         net gain {:.1} % of waiting",
         share(outcome.acted),
         share(outcome.abstained),
         model::Bytes(outcome.staged_bytes),
         model::Bytes(outcome.used_bytes),
-        model::Bytes(outcome.staged_bytes - outcome.used_bytes)
+        model::Bytes(outcome.staged_bytes - outcome.used_bytes),
+        100.0 * outcome.gain
     )
 }
