@@ -8,10 +8,12 @@
 
 mod book;
 mod planner;
+mod start;
 mod storage;
 
 pub use book::Book;
 pub use planner::{
     AccessBecause, AccessPlan, AccessPlanner, AccessSettings, AccessTotals, AccessWaiting, Prestage, SourceSpec,
 };
+pub use start::plan_start;
 pub use storage::Storage;

@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let name = Path::new(file).file_name().unwrap_or_default().to_string_lossy();
         let mut trace = sim::trace::read_access(Path::new(file))?;
         trace.accesses.truncate(most);
-        traces.push((name.split('.').next().unwrap_or_default().to_owned(), trace));
+        traces.push((name.trim_end_matches(".gz").trim_end_matches(".csv").trim_end_matches(".access").to_owned(), trace));
     }
     let card = run_with(&policies, &traces, &|done, of| eprint!("\r{done}/{of}"));
     eprintln!();

@@ -34,10 +34,16 @@ impl Book {
         if self.waiting_s > 0.0 { (self.saved_s - self.cost_s) / self.waiting_s } else { 0.0 }
     }
 
-    /// Whether the gain is enough: at least `gain_min` to begin, at least half of that to go on.
-    pub fn trust(&mut self, gain_min: f64, learn_min: u64) -> bool {
+    /// The gain of a source that has few accesses yet, drawn to that of `all` sources as if those had had `weight` of them.
+    pub fn gain_beside(&self, all: &Book, weight: u64) -> f64 {
+        let (own, theirs) = (self.accesses as f64, weight as f64);
+        (own * self.gain() + theirs * all.gain()) / (own + theirs).max(1.0)
+    }
+
+    /// Whether `gain` is enough: at least `gain_min` to begin, at least half of that to go on; never before it is `ready`.
+    pub fn trust(&mut self, gain: f64, gain_min: f64, ready: bool) -> bool {
         let needed = if self.trusted { 0.5 * gain_min } else { gain_min };
-        self.trusted = self.accesses >= learn_min && self.gain() >= needed;
+        self.trusted = ready && gain >= needed;
         self.trusted
     }
 }
@@ -47,19 +53,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_new_source_is_judged_by_the_others_and_then_by_itself() {
+        let (mut own, mut all) = (Book::default(), Book::default());
+        (0..100).for_each(|_| all.access(1.0, true, 1e9));
+        assert!((own.gain_beside(&all, 100) - 1.0).abs() < 1e-9);
+        (0..300).for_each(|_| own.access(1.0, false, 1e9));
+        assert!((own.gain_beside(&all, 100) - 0.25).abs() < 1e-9);
+    }
+
+    #[test]
     fn trust_is_earned_and_kept_a_while() {
         let mut book = Book::default();
         for _ in 0..10 {
-            assert!(!book.trust(0.2, 10));
+            assert!(!book.trust(book.gain(), 0.2, false));
             book.access(1.0, true, 1e9);
             book.cost(0.5);
         }
         assert!((book.gain() - 0.5).abs() < 1e-6);
-        assert!(book.trust(0.2, 10));
+        assert!(book.trust(book.gain(), 0.2, true));
         (0..25).for_each(|_| book.access(1.0, false, 1e9));
         // 5 of 35 gained: below a fifth, above a tenth.
-        assert!(book.trust(0.2, 10));
+        assert!(book.trust(book.gain(), 0.2, true));
         (0..25).for_each(|_| book.access(1.0, false, 1e9));
-        assert!(!book.trust(0.2, 10));
+        assert!(!book.trust(book.gain(), 0.2, true));
     }
 }

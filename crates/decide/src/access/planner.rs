@@ -24,9 +24,11 @@ pub struct AccessSettings {
     pub hold_accesses: u64,
     /// How long an access takes on average, in seconds: turns `hold_accesses` into the price of memory.
     pub access_s: f64,
-    /// The share of a source's waiting that must be saved, after costs, for anything to be brought in. Half of it is enough to go on.
+    /// The share of a source's waiting that must be saved, after costs, for anything to be brought in: what recording and
+    /// predicting cost. Half of it is enough to go on.
     pub gain_min: f64,
-    /// Accesses of a source before anything is brought in.
+    /// Accesses of all sources before anything is brought in, and so many accesses of its own make a source's gain count as much
+    /// as that of all.
     pub learn_min: u64,
     /// Accesses over which gains fade.
     pub memory: f64,
@@ -43,7 +45,7 @@ impl Default for AccessSettings {
             keys_max: 5,
             hold_accesses: 32,
             access_s: 0.01,
-            gain_min: 0.05,
+            gain_min: 0.015,
             learn_min: 200,
             memory: 5_000.0,
             sequence: SequenceSettings::default(),
@@ -149,6 +151,8 @@ pub struct AccessPlanner {
     settings: AccessSettings,
     model: SequenceModel,
     sources: Vec<Source>,
+    /// The book of all sources together: what a new one is judged by.
+    all: Book,
     totals: AccessTotals,
 }
 
@@ -177,7 +181,7 @@ impl AccessPlanner {
     /// A planner that knows no source yet.
     pub fn new(settings: AccessSettings) -> AccessPlanner {
         let model = SequenceModel::new(settings.sequence);
-        AccessPlanner { settings, model, sources: Vec::new(), totals: AccessTotals::default() }
+        AccessPlanner { settings, model, sources: Vec::new(), all: Book::default(), totals: AccessTotals::default() }
     }
 
     /// Adds a source and returns its number, counted from 0.
@@ -206,7 +210,9 @@ impl AccessPlanner {
             self.totals.used_bytes += used.bytes;
         }
         let wait_s = spec.storage.wait_s(bytes(spec, touch.length));
-        book.access(wait_s * self.settings.lambda * spec.price, there.is_some(), self.settings.memory);
+        let wait_s = wait_s * self.settings.lambda * spec.price;
+        book.access(wait_s, there.is_some(), self.settings.memory);
+        self.all.access(wait_s, there.is_some(), self.settings.memory);
         while held.front().is_some_and(|held| held.since + self.settings.hold_accesses <= book.accesses) {
             held.pop_front();
         }
@@ -223,8 +229,8 @@ impl AccessPlanner {
         };
         let now = book.accesses;
         let first = planned.replace(now) != Some(now);
-        let gain = book.gain();
-        let trusted = book.trust(settings.gain_min, settings.learn_min);
+        let gain = book.gain_beside(&self.all, settings.learn_min);
+        let trusted = book.trust(gain, settings.gain_min, self.all.accesses >= settings.learn_min);
         let lambda = settings.lambda * spec.price;
         let unnamed = self.model.numbered_by_appearance(source);
         self.model.predict(source);
@@ -242,6 +248,7 @@ impl AccessPlanner {
                 continue;
             }
             book.cost(cost);
+            self.all.cost(cost);
             let amount = bytes(spec, length);
             held.push_back(Held { key, bytes: amount.0, since: now, real: trusted });
             if trusted {
@@ -255,7 +262,9 @@ impl AccessPlanner {
         plan.waiting = match (trusted, plan.stage.is_empty()) {
             (true, false) => None,
             (true, true) => Some(AccessWaiting::NothingPays { chance: likeliest }),
-            (false, _) if now < settings.learn_min => Some(AccessWaiting::Learning { have: now, need: settings.learn_min }),
+            (false, _) if self.all.accesses < settings.learn_min => {
+                Some(AccessWaiting::Learning { have: self.all.accesses, need: settings.learn_min })
+            }
             (false, _) => Some(AccessWaiting::Uncertain { gain, need: settings.gain_min }),
         };
         plan
@@ -263,7 +272,7 @@ impl AccessPlanner {
 
     /// The share of the waiting of `source` that is saved after costs, or would be.
     pub fn gain(&self, source: usize) -> f64 {
-        self.sources.get(source).map_or(0.0, |source| source.book.gain())
+        self.sources.get(source).map_or(0.0, |source| source.book.gain_beside(&self.all, self.settings.learn_min))
     }
 
     /// What was brought in over all sources.
@@ -277,7 +286,7 @@ fn bytes(spec: &SourceSpec, length: u32) -> Bytes {
 }
 
 /// The four figures of bringing in `length` keys, costs in seconds of waiting.
-fn figures(settings: &AccessSettings, spec: &SourceSpec, length: u32, chance: f32) -> OfferFigures {
+pub(super) fn figures(settings: &AccessSettings, spec: &SourceSpec, length: u32, chance: f32) -> OfferFigures {
     let amount = bytes(spec, length);
     let hold_s = settings.hold_accesses as f64 * settings.access_s;
     OfferFigures {
@@ -327,7 +336,7 @@ mod tests {
         (0..2_000).for_each(|step| planner.observe(source, &touch(scattered(step))));
         let plan = planner.plan(source);
         assert!(plan.stage.is_empty() && plan.abstains());
-        assert!(matches!(plan.waiting, Some(AccessWaiting::Uncertain { gain, need: 0.05 }) if gain < 0.05), "{plan:?}");
+        assert!(matches!(plan.waiting, Some(AccessWaiting::Uncertain { gain, need: 0.015 }) if gain < 0.015), "{plan:?}");
         assert_eq!(planner.totals(), AccessTotals::default());
     }
 

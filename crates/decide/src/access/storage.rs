@@ -15,11 +15,14 @@ pub struct Storage {
 
 impl Storage {
     /// Local flash.
-    pub const FLASH: Storage = Storage { latency: Span::from_nanos(100_000), bandwidth: BytesPerSecond(2_000_000_000), seek_share: 0.0 };
+    pub const FLASH: Storage =
+        Storage { latency: Span::from_nanos(100_000), bandwidth: BytesPerSecond(2_000_000_000), seek_share: 0.0 };
     /// A disk behind a network.
-    pub const NETWORK: Storage = Storage { latency: Span::from_nanos(800_000), bandwidth: BytesPerSecond(125_000_000), seek_share: 0.1 };
+    pub const NETWORK: Storage =
+        Storage { latency: Span::from_nanos(800_000), bandwidth: BytesPerSecond(125_000_000), seek_share: 0.1 };
     /// A disk with seeks.
-    pub const DISK: Storage = Storage { latency: Span::from_millis(8), bandwidth: BytesPerSecond(150_000_000), seek_share: 1.0 };
+    pub const DISK: Storage =
+        Storage { latency: Span::from_millis(8), bandwidth: BytesPerSecond(150_000_000), seek_share: 1.0 };
 
     /// How long a reader waits for `amount`, in seconds.
     pub fn wait_s(&self, amount: Bytes) -> f64 {

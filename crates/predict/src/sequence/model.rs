@@ -179,7 +179,8 @@ impl SequenceModel {
         }
         place_contexts(at, stream, &mut self.places);
         let mut longest = 0;
-        for (predictor, ((table, tabled), &(context, base))) in self.tables.iter().zip(&TABLED).zip(&self.places).enumerate() {
+        for (predictor, ((table, tabled), &(context, base))) in self.tables.iter().zip(&TABLED).zip(&self.places).enumerate()
+        {
             let known = if context == 0 { None } else { table.get(context) };
             if let Some(known) = known {
                 longest = longest.max(5usize.saturating_sub(predictor));
@@ -318,8 +319,20 @@ fn prior(predictor: usize, state: usize) -> f32 {
             let (ahead, length) = (state % 5, state / 15);
             if ahead == 0 { 0.3 + 0.1 * length as f32 } else { 0.05 }
         }
-        (ENDS, ..100) => if state < 4 { 0.3 } else { 0.05 },
-        (READAHEAD, ..100) => if state < 4 { 0.3 } else { 0.02 },
+        (ENDS, ..100) => {
+            if state < 4 {
+                0.3
+            } else {
+                0.05
+            }
+        }
+        (READAHEAD, ..100) => {
+            if state < 4 {
+                0.3
+            } else {
+                0.02
+            }
+        }
         (_, 100..) => 0.005,
         _ => 0.03,
     }

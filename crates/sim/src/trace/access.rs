@@ -107,13 +107,8 @@ fn parse(row: &Row<'_>, streams: &mut Names, words: &mut Names) -> Result<(Acces
         _ => return Err(row.wrong("op", format!("\"{}\" is not r, w, x or empty", shortened(op)))),
     };
     let number = key.parse::<u64>().ok().filter(|number| number.to_string() == key);
-    let access = Access {
-        at_s: row.number("t_s", at)?,
-        stream: streams.place(stream),
-        key: u64::from(words.place(key)),
-        blocks,
-        op,
-    };
+    let access =
+        Access { at_s: row.number("t_s", at)?, stream: streams.place(stream), key: u64::from(words.place(key)), blocks, op };
     Ok((access, number))
 }
 
@@ -146,9 +141,13 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_promised() {
-        for (row, field) in
-            [("0,,,1,1,", "stream"), ("0,,s,,1,", "key"), ("0,,s,1,0,", "blocks"), ("0,,s,1,1,q", "op"), ("0,x,s,1,1,", "t_s")]
-        {
+        for (row, field) in [
+            ("0,,,1,1,", "stream"),
+            ("0,,s,,1,", "key"),
+            ("0,,s,1,0,", "blocks"),
+            ("0,,s,1,1,q", "op"),
+            ("0,x,s,1,1,", "t_s"),
+        ] {
             let error = read(row).unwrap_err();
             assert!(matches!(error, TraceError::Field { field: found, line: 2, .. } if found == field), "{row}: {error}");
         }

@@ -51,10 +51,8 @@ pub(super) fn assemble(traces: impl Iterator<Item = (String, BTreeMap<&'static s
 
 fn card(tallies: &BTreeMap<&'static str, Tally>) -> TraceCard {
     let share = |part: u64, of: u64| if of == 0 { 0.0 } else { part as f64 / of as f64 };
-    let figures = |tally: &Tally| AccessFigures {
-        top1: share(tally.first, tally.accesses),
-        top5: share(tally.among, tally.accesses),
-    };
+    let figures =
+        |tally: &Tally| AccessFigures { top1: share(tally.first, tally.accesses), top5: share(tally.among, tally.accesses) };
     let outcome = tallies.get(SUBJECT).and_then(|tally| tally.outcome);
     let accesses = tallies.values().map(|tally| tally.accesses).max().unwrap_or(0);
     TraceCard {
