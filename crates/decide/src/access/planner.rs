@@ -24,11 +24,10 @@ pub struct AccessSettings {
     pub hold_accesses: u64,
     /// How long an access takes on average, in seconds: turns `hold_accesses` into the price of memory.
     pub access_s: f64,
-    /// The share of a source's waiting that must be saved, after costs, for anything to be brought in: what recording and
-    /// predicting cost. Half of it is enough to go on.
-    pub gain_min: f64,
-    /// Accesses of all sources before anything is brought in, and so many accesses of its own make a source's gain count as much
-    /// as that of all.
+    /// The share of what is brought in that must be used; nine tenths of it are enough to go on. Above what the one rule asks
+    /// for, since a source that can be predicted does far better, and what nobody uses costs others more than can be counted.
+    pub used_min: f64,
+    /// Accesses of all sources before anything is brought in.
     pub learn_min: u64,
     /// Accesses over which gains fade.
     pub memory: f64,
@@ -45,9 +44,9 @@ impl Default for AccessSettings {
             keys_max: 5,
             hold_accesses: 32,
             access_s: 0.01,
-            gain_min: 0.015,
+            used_min: 0.7,
             learn_min: 200,
-            memory: 5_000.0,
+            memory: 20_000.0,
             sequence: SequenceSettings::default(),
         }
     }
@@ -102,10 +101,10 @@ pub enum AccessWaiting {
         /// So many are needed.
         need: u64,
     },
-    /// The source cannot be predicted well enough: bringing in would save too little of its waiting.
+    /// The source cannot be predicted well enough: too little of what would be brought in would be used.
     Uncertain {
-        /// The share that would be saved, after costs.
-        gain: f64,
+        /// The share that would be used, taken to be low as long as little was tried.
+        used: f64,
         /// The share that is needed.
         need: f64,
     },
@@ -229,8 +228,8 @@ impl AccessPlanner {
         };
         let now = book.accesses;
         let first = planned.replace(now) != Some(now);
-        let gain = book.gain_beside(&self.all, settings.learn_min);
-        let trusted = book.trust(gain, settings.gain_min, self.all.accesses >= settings.learn_min);
+        let (gain, used) = (book.gain(), book.used_beside(&self.all));
+        let trusted = book.trust(used, settings.used_min, self.all.accesses >= settings.learn_min);
         let lambda = settings.lambda * spec.price;
         let unnamed = self.model.numbered_by_appearance(source);
         self.model.predict(source);
@@ -265,14 +264,19 @@ impl AccessPlanner {
             (false, _) if self.all.accesses < settings.learn_min => {
                 Some(AccessWaiting::Learning { have: self.all.accesses, need: settings.learn_min })
             }
-            (false, _) => Some(AccessWaiting::Uncertain { gain, need: settings.gain_min }),
+            (false, _) => Some(AccessWaiting::Uncertain { used, need: settings.used_min }),
         };
         plan
     }
 
     /// The share of the waiting of `source` that is saved after costs, or would be.
     pub fn gain(&self, source: usize) -> f64 {
-        self.sources.get(source).map_or(0.0, |source| source.book.gain_beside(&self.all, self.settings.learn_min))
+        self.sources.get(source).map_or(0.0, |source| source.book.gain())
+    }
+
+    /// The share of keys brought in for `source` that are used, or would be.
+    pub fn used(&self, source: usize) -> f64 {
+        self.sources.get(source).map_or(0.0, |source| source.book.used_beside(&self.all))
     }
 
     /// What was brought in over all sources.
@@ -336,7 +340,7 @@ mod tests {
         (0..2_000).for_each(|step| planner.observe(source, &touch(scattered(step))));
         let plan = planner.plan(source);
         assert!(plan.stage.is_empty() && plan.abstains());
-        assert!(matches!(plan.waiting, Some(AccessWaiting::Uncertain { gain, need: 0.015 }) if gain < 0.015), "{plan:?}");
+        assert!(matches!(plan.waiting, Some(AccessWaiting::Uncertain { used, need: 0.7 }) if used < 0.7), "{plan:?}");
         assert_eq!(planner.totals(), AccessTotals::default());
     }
 

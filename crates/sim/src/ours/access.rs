@@ -34,6 +34,12 @@ struct Planning {
     acted: u64,
 }
 
+impl Planning {
+    fn mean(&self, of: impl Fn(usize) -> f64) -> f64 {
+        (0..self.streams).map(of).sum::<f64>() / self.streams.max(1) as f64
+    }
+}
+
 impl Guesser for Planning {
     fn guess(&mut self, stream: u32, guess: &mut Vec<u64>) {
         guess.extend(self.planner.likely(stream as usize).iter().take(PLACES).map(|one| one.0));
@@ -56,7 +62,8 @@ impl Guesser for Planning {
             used: totals.used,
             staged_bytes: totals.staged_bytes,
             used_bytes: totals.used_bytes,
-            gain: (0..self.streams).map(|stream| self.planner.gain(stream)).sum::<f64>() / self.streams.max(1) as f64,
+            gain: self.mean(|stream| self.planner.gain(stream)),
+            used_share: self.mean(|stream| self.planner.used(stream)),
         })
     }
 }

@@ -43,6 +43,8 @@ pub struct Outcome {
     pub used_bytes: u64,
     /// The share of the waiting that was saved at the end, after costs, or would have been: the mean of the streams.
     pub gain: f64,
+    /// The share of keys brought in that was used at the end, or would have been: the mean of the streams.
+    pub used_share: f64,
 }
 
 /// What a policy reached on a trace.

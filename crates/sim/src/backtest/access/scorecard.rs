@@ -114,12 +114,13 @@ fn write_card(text: &mut String, name: &str, card: &TraceCard) -> std::fmt::Resu
     writeln!(
         text,
         "  acted before {:.1} % of accesses, abstained before {:.1} %; {} staged, {} used, {} wasted; \
-         net gain {:.1} % of waiting",
+         gain {:.1} % of waiting, {:.1} % of keys used",
         share(outcome.acted),
         share(outcome.abstained),
         model::Bytes(outcome.staged_bytes),
         model::Bytes(outcome.used_bytes),
         model::Bytes(outcome.staged_bytes - outcome.used_bytes),
-        100.0 * outcome.gain
+        100.0 * outcome.gain,
+        100.0 * outcome.used_share
     )
 }
