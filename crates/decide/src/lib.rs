@@ -5,6 +5,7 @@
 //! list of observations gives the same decisions again.
 #![forbid(unsafe_code)]
 
+pub mod access;
 mod announcements;
 mod arbiter;
 mod bank;

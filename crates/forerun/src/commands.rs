@@ -17,6 +17,7 @@ pub fn doctor(common: &Common) -> Outcome {
 pub fn backtest(common: &Common, kind: &BacktestKind) -> Outcome {
     match kind {
         BacktestKind::Load(arguments) => crate::backtest::load(common, arguments),
+        BacktestKind::Access(arguments) => crate::backtest_access::access(common, arguments),
         BacktestKind::Pool(arguments) => crate::backtest_pool::pool(common, arguments),
         BacktestKind::Jobs(arguments) => crate::backtest_jobs::jobs(common, arguments),
     }

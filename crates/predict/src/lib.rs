@@ -7,6 +7,7 @@
 pub mod hazard;
 pub mod jobs;
 pub mod recurrent;
+pub mod sequence;
 
 mod calendar;
 mod conformal;

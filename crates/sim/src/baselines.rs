@@ -1,5 +1,6 @@
 //! The peers that the load planner is compared with, each behind [`Policy`].
 
+pub mod access;
 mod adaptive;
 mod autopilot;
 mod autopilot_ml;

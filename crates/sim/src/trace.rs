@@ -3,12 +3,14 @@
 //! A trace is CSV, plain or gzip (told apart by its first bytes), one kind per file, without quoting: a cell never holds a
 //! comma. Readers are strict: the first cell that is not as promised ends the reading with file, line and field.
 
+mod access;
 mod arrivals;
 mod counts;
 mod jobs;
 mod lines;
 mod usage;
 
+pub use access::{Access, AccessOp, AccessTrace, read_access};
 pub use arrivals::{Arrival, read_arrivals};
 pub use counts::{CountSeries, read_counts};
 pub use jobs::{Job, read_jobs};

@@ -279,6 +279,20 @@ pub struct BacktestPoolArguments {
     pub html: Option<PathBuf>,
 }
 
+/// Of `backtest access`.
+#[derive(Args, Clone, Debug)]
+pub struct BacktestAccessArguments {
+    /// Traces of kind `access` (seq,t_s,stream,key,blocks,op); gzip or plain. Each is scored by itself.
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    pub trace: Vec<PathBuf>,
+    /// Only these policies, beside forerun's own.
+    #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "NAME")]
+    pub policy: Vec<String>,
+    /// Writes a report.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
 /// Of `up`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct UpArguments {
@@ -427,6 +441,8 @@ pub enum BacktestKind {
     Load(BacktestLoadArguments),
     /// Warm pools on traces of invocations: cold starts against idle memory.
     Pool(BacktestPoolArguments),
+    /// The next access on traces of accesses: how often it was foreseen.
+    Access(BacktestAccessArguments),
     /// Job sizing on traces of jobs: memory wasted, attempts that ran out of it, and run times.
     Jobs(BacktestJobsArguments),
 }
