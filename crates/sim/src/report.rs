@@ -2,6 +2,7 @@
 
 mod plot;
 pub mod pool;
+pub mod users;
 
 use std::fmt::Write;
 
