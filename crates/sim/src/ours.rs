@@ -4,6 +4,7 @@
 //! allocation holds for a window. What the engine decides at a window's turn is what the knob holds until the next.
 
 pub mod pool;
+pub mod users;
 
 use decide::{Engine, LoadSettings, Settings, TierSettings};
 use model::{

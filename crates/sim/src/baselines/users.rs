@@ -14,10 +14,12 @@ pub use same_hour::SameHour;
 pub use timeout::{FixedTimeout, SweptTimeout};
 
 use crate::backtest::users::UserPolicy;
+use crate::ours::users::ForerunUsers;
 
 /// Our planner and every peer.
 pub fn all() -> Vec<Box<dyn UserPolicy>> {
     vec![
+        Box::new(ForerunUsers),
         Box::new(FixedTimeout { name: "fixed_7h", seconds: 7 * 3_600 }),
         Box::new(FixedTimeout { name: "fixed_1h", seconds: 3_600 }),
         Box::new(FixedTimeout { name: "fixed_15m", seconds: 900 }),

@@ -26,6 +26,7 @@ impl Watcher for Knowing<'_> {
     fn acted(&mut self, _user: usize, _at: WallTime) {}
     fn look(&mut self, user: usize, now: WallTime, held: &mut [bool]) -> Option<WallTime> {
         let acts = &self.0.users[user].acts;
+        held[0] = false;
         let next = *acts.get(acts.partition_point(|&act| act < now))?;
         // A millisecond ahead, so that it is a resume like any other.
         let resume = next.minus(Span::from_millis(1));
