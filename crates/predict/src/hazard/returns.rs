@@ -139,6 +139,11 @@ impl ReturnModel {
         outlook
     }
 
+    /// Returns per hour of `user` between `from` and `until`, if nothing is heard before; learns nothing.
+    pub fn rate(&self, user: usize, from: WallTime, until: WallTime) -> f32 {
+        self.foresee(user, from, until).per_hour
+    }
+
     /// Forgets everything about `user`, who may stay as one who is new. What all users share keeps no trace of single acts.
     pub fn forget(&mut self, user: usize) {
         let state = &mut self.users[user];

@@ -1,34 +1,74 @@
-//! proto
+//! The users planner as a contestant: the very model and rule that the daemon runs, at several prices of waiting at once.
+//!
+//! What is learned of returns does not depend on the price, so one model serves all points of the curve.
+
+use decide::users::{Foreseer, HoldPlan, HoldRule, Standing};
 use model::WallTime;
-use predict::hazard::returns::ReturnModel;
+
 use crate::backtest::users::{Population, SUBJECT, UserOptions, UserPolicy, Watcher};
 
+/// Prices that are tried, in ready returns per hour held: from where hardly anything is held to where nearly all is.
+const PRICES: usize = 72;
+const DEAREST: f32 = 20.0;
+const RATIO: f32 = 0.82;
+
+fn prices() -> Vec<f32> {
+    let swept = (0..PRICES).map(|step| DEAREST * RATIO.powi(step as i32));
+    std::iter::once(0.1).chain(swept).chain([0.0]).collect()
+}
+
+/// The users planner; its knob is lambda.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ForerunUsers;
-fn thresholds() -> Vec<f64> {
-    std::iter::once(0.3).chain((0..64).map(|k| 20.0 * 0.8_f64.powi(k))).chain([0.0, 1e9]).collect()
-}
+
 impl UserPolicy for ForerunUsers {
-    fn name(&self) -> &'static str { SUBJECT }
-    fn points(&self) -> Vec<String> { thresholds().iter().map(|t| format!("rate {t:.6}")).collect() }
+    fn name(&self) -> &'static str {
+        SUBJECT
+    }
+    fn points(&self) -> Vec<String> {
+        prices().iter().map(|price| format!("price {price:.6}")).collect()
+    }
     fn begin<'p>(&self, population: &'p Population, _options: &UserOptions) -> Box<dyn Watcher + 'p> {
-        let mut model = ReturnModel::new();
-        population.users.iter().for_each(|_| { model.add(0); });
-        Box::new(W { model, t: thresholds(), ll: 0.0, n: 0 })
+        let mut foreseer = Foreseer::new();
+        population.users.iter().for_each(|_| {
+            foreseer.add(0);
+        });
+        let rules: Vec<HoldRule> = prices().into_iter().map(|price| HoldRule::new(price, 0.85)).collect();
+        let user = vec![(Standing::Kept, HoldPlan::default()); rules.len()];
+        Box::new(Planning { foreseer, users: vec![user; population.users.len()], rules })
     }
 }
-struct W { model: ReturnModel, t: Vec<f64>, ll: f64, n: u64 }
-impl Watcher for W {
-    fn acted(&mut self, user: usize, at: WallTime) { self.model.act(user, at); }
+
+struct Planning {
+    foreseer: Foreseer,
+    rules: Vec<HoldRule>,
+    /// Per user and rule: how the session stands, and the plan.
+    users: Vec<Vec<(Standing, HoldPlan)>>,
+}
+
+impl Watcher for Planning {
+    fn acted(&mut self, user: usize, at: WallTime) {
+        self.foreseer.act(user, at);
+        for (rule, (standing, _)) in self.rules.iter_mut().zip(&mut self.users[user]) {
+            if *standing == Standing::Resumed {
+                rule.settle(true);
+            }
+            *standing = Standing::Kept;
+        }
+    }
     fn look(&mut self, user: usize, now: WallTime, held: &mut [bool]) -> Option<WallTime> {
-        let last = self.model.last_act(user)?;
-        let age = (now.unix_millis() - last.unix_millis()) as f64 / 3.6e6;
-        let step_s = if age < 48.0 { (age * 900.0).clamp(60.0, 1800.0) } else if age < 720.0 { 3600.0 } else if age < 4380.0 { 10800.0 } else { 43200.0 };
-        let mut next = now.unix_millis() + (step_s * 1000.0) as i64;
-        if step_s >= 1800.0 { let g = (step_s * 1000.0) as i64; next = (now.unix_millis().div_euclid(g) + 1) * g; }
-        let next = WallTime::from_unix_millis(next);
-        let o = self.model.outlook(user, now, next);
-        for (h, &t) in held.iter_mut().zip(&self.t) { *h = f64::from(o.per_hour) >= t; }
-        Some(next)
+        let look = self.foreseer.look(user, now)?;
+        for ((held, rule), (standing, plan)) in held.iter_mut().zip(&mut self.rules).zip(&mut self.users[user]) {
+            if look.fresh {
+                *plan = rule.plan(self.foreseer.cells());
+            }
+            let next = plan.next(look.place, *standing);
+            if *standing == Standing::Resumed && next == Standing::Released {
+                rule.settle(false);
+            }
+            *standing = next;
+            *held = next.held();
+        }
+        Some(look.next)
     }
 }

@@ -1,0 +1,1 @@
+//! Observations in, sessions to hold or resume out, with the reasons.
