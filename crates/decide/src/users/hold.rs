@@ -4,17 +4,32 @@
 //! wait, and sessions that are resumed in vain cost trust: a resume shall be used with a given share.
 //! Idea: the rate of return is known cell by cell, so the best course is found backwards from the last cell (R. Bellman, Dynamic
 //! Programming, 1957) for three standings: held since the user left, resumed, and given up. A return that finds its session
-//! earns 1, an hour held costs `price`. So that the share of used resumes is met, a resume pays a fee of `stake * share` and
-//! earns `stake` when it is used (the Lagrangian of that constraint).
-//! Steps: [`HoldRule::plan`] chooses; [`HoldRule::settle`] tells how a resume ended and moves the stake (dual ascent).
+//! earns 1, an hour held costs `price`. So that enough resumes are used, each leaves a stake that comes back with its user; it
+//! earns nothing beyond that, so that no session is given up for the sake of resuming it.
+//! Steps: [`HoldRule::plan`] chooses; [`HoldRule::settle`] tells how a resume ended and moves the stake until `share` of the
+//! resumes are used (dual ascent on that constraint).
 
 /// A stretch of a foreseen absence.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cell {
-    /// Its length.
-    pub hours: f32,
     /// Returns per hour in it, if the user has not come before.
     pub per_hour: f32,
+    /// Its length.
+    pub hours: f32,
+    /// The chance that the user comes in it.
+    comes: f32,
+    /// How long the user is waited for in it, in hours.
+    waited: f32,
+}
+
+impl Cell {
+    /// A cell of `hours` with `per_hour` returns per hour.
+    pub fn new(hours: f32, per_hour: f32) -> Cell {
+        let comes = -(-per_hour * hours).exp_m1();
+        // Nobody is waited for once the user has come.
+        let waited = if comes > 1e-5 { comes / per_hour } else { hours };
+        Cell { per_hour, hours, comes, waited }
+    }
 }
 
 /// How a session stands while its user is away.
@@ -66,10 +81,12 @@ pub struct HoldRule {
     price: f32,
     /// The share of resumes that shall be used.
     share: f32,
-    /// What a used resume is worth beside the return, in ready returns.
+    /// What a resume in vain costs beside the hours, in ready returns.
     stake: f32,
 }
 
+/// A new rule is careful.
+const STAKE_FIRST: f32 = 10.0;
 /// The stake stays within these, and moves by this factor's logarithm with each resume.
 const STAKE_LEAST: f32 = 0.02;
 const STAKE_MOST: f32 = 200.0;
@@ -78,7 +95,7 @@ const STAKE_PACE: f32 = 0.05;
 impl HoldRule {
     /// A rule at `price` ready returns per hour held, whose resumes shall be used in `share` of cases.
     pub fn new(price: f32, share: f32) -> HoldRule {
-        HoldRule { price: price.max(0.0), share: share.clamp(0.0, 0.99), stake: 1.0 }
+        HoldRule { price: price.max(0.0), share: share.clamp(0.0, 0.99), stake: STAKE_FIRST }
     }
 
     /// What an hour of holding costs, in ready returns.
@@ -91,7 +108,7 @@ impl HoldRule {
         self.price = price.max(0.0);
     }
 
-    /// What a used resume is worth at present, in ready returns.
+    /// What a resume in vain costs at present beside the hours, in ready returns.
     pub fn stake(&self) -> f32 {
         self.stake
     }
@@ -104,31 +121,28 @@ impl HoldRule {
 
     /// The best course over `cells`; what lies behind the last is worth nothing.
     pub fn plan(&self, cells: &[Cell]) -> HoldPlan {
-        let highest = cells.iter().map(|cell| cell.per_hour).fold(0.0, f32::max);
-        if highest * (1.0 + self.stake) <= self.price {
-            return HoldPlan::default();
-        }
-        let fee = self.stake * self.share;
         let mut plan = HoldPlan::default();
         let (mut kept, mut resumed, mut released) = (0.0_f32, 0.0_f32, 0.0_f32);
         for (place, cell) in cells.iter().enumerate().rev() {
-            let stays = (-cell.per_hour * cell.hours).exp();
-            let comes = 1.0 - stays;
-            // Nobody is waited for once the user has come.
-            let held = if comes > 1e-5 { comes / cell.per_hour } else { cell.hours };
-            let cost = self.price * held;
-            let keep = comes - cost + stays * kept;
-            let keep_resumed = comes * (1.0 + self.stake) - cost + stays * resumed;
+            let stays = 1.0 - cell.comes;
+            let gain = cell.comes - self.price * cell.waited;
+            let keep = gain + stays * kept;
+            let keep_resumed = gain + cell.comes * self.stake + stays * resumed;
             let wait = stays * released;
-            let resume = keep_resumed - fee;
+            let resume = keep_resumed - self.stake;
             if place < LOOKS_MAX {
-                plan.keep |= u16::from(keep > wait) << place;
-                plan.keep_resumed |= u16::from(keep_resumed > wait) << place;
+                plan.keep |= u16::from(keep >= wait) << place;
+                plan.keep_resumed |= u16::from(keep_resumed >= wait) << place;
                 plan.resume |= u16::from(resume > wait) << place;
             }
             (kept, resumed, released) = (keep.max(wait), keep_resumed.max(wait), wait.max(resume));
         }
         plan
+    }
+
+    /// Whether nothing can be worth holding where no cell has more than `per_hour` returns: the plan is then empty.
+    pub fn gives_up(&self, per_hour: f32) -> bool {
+        per_hour * (1.0 + self.stake) < self.price
     }
 }
 
@@ -137,7 +151,7 @@ mod tests {
     use super::*;
 
     fn cells(rates: &[f32]) -> Vec<Cell> {
-        rates.iter().map(|&per_hour| Cell { hours: 1.0, per_hour }).collect()
+        rates.iter().map(|&per_hour| Cell::new(1.0, per_hour)).collect()
     }
 
     fn course(rule: &HoldRule, rates: &[f32], mut standing: Standing) -> String {

@@ -16,6 +16,7 @@ mod rate;
 
 use model::WallTime;
 
+pub use contexts::Pace;
 use contexts::{AGES, CHOICES, CLASSES, Cell, Contexts, OWN, OWN_SIZES, SHARED, SHARED_SIZE};
 use habit::{Habit, hours};
 use rate::{Mixer, Rate};
@@ -26,7 +27,7 @@ const INPUTS: usize = OWN + SHARED + 1;
 const OWN_STRENGTH: f32 = 2.0;
 const SHARED_STRENGTH: f32 = 2.0;
 /// Events that a rate remembers.
-const OWN_MEMORY: f32 = 60.0;
+const OWN_MEMORY: f32 = 200.0;
 const SHARED_MEMORY: f32 = 20_000.0;
 /// Before anything is known, a user comes back twice a day.
 const FIRST_GUESS: f32 = 0.08;
@@ -127,7 +128,7 @@ impl ReturnModel {
     pub fn outlook(&mut self, user: usize, from: WallTime, until: WallTime) -> Outlook {
         self.tide.advance(from);
         self.settle(user, from, false);
-        let standing = self.foresee(user, from, until);
+        let standing = self.foresee(user, &self.pace(user, from), from, until);
         let habit = &self.users[user].habit;
         let usual = self.users[user].own[OWN_SIZES[0] + OWN_SIZES[1] + standing.contexts.own[2] as usize];
         let outlook = Outlook {
@@ -139,9 +140,14 @@ impl ReturnModel {
         outlook
     }
 
+    /// How often `user` comes at `now`, for [`ReturnModel::rate`].
+    pub fn pace(&self, user: usize, now: WallTime) -> Pace {
+        contexts::pace(&self.users[user].habit, now)
+    }
+
     /// Returns per hour of `user` between `from` and `until`, if nothing is heard before; learns nothing.
-    pub fn rate(&self, user: usize, from: WallTime, until: WallTime) -> f32 {
-        self.foresee(user, from, until).per_hour
+    pub fn rate(&self, user: usize, pace: &Pace, from: WallTime, until: WallTime) -> f32 {
+        self.foresee(user, pace, from, until).per_hour
     }
 
     /// Forgets everything about `user`, who may stay as one who is new. What all users share keeps no trace of single acts.
@@ -151,11 +157,11 @@ impl ReturnModel {
         state.own.fill(Rate::NEW);
     }
 
-    fn foresee(&self, user: usize, from: WallTime, until: WallTime) -> Standing {
+    fn foresee(&self, user: usize, pace: &Pace, from: WallTime, until: WallTime) -> Standing {
         let state = &self.users[user];
         let at = middle(from, until);
         let age = hours(state.habit.last, at);
-        let mut contexts = contexts::of(&state.habit, &Cell { at, age, role: state.role, tide: self.tide.level(at) });
+        let mut contexts = contexts::of(&state.habit, pace, &Cell { at, age, role: state.role, tide: self.tide.level(at) });
         let base = self.base[contexts.base].per_hour(FIRST_GUESS, 1.0);
         let shared = |table: usize, context: u32| self.shared[table * SHARED_SIZE + context as usize].per_hour(base, SHARED_STRENGTH);
         let mut own = [Rate::NEW; OWN];

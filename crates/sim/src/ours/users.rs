@@ -8,9 +8,9 @@ use model::WallTime;
 use crate::backtest::users::{Population, SUBJECT, UserOptions, UserPolicy, Watcher};
 
 /// Prices that are tried, in ready returns per hour held: from where hardly anything is held to where nearly all is.
-const PRICES: usize = 72;
+const PRICES: usize = 80;
 const DEAREST: f32 = 20.0;
-const RATIO: f32 = 0.82;
+const RATIO: f32 = 0.84;
 
 fn prices() -> Vec<f32> {
     let swept = (0..PRICES).map(|step| DEAREST * RATIO.powi(step as i32));
@@ -58,9 +58,10 @@ impl Watcher for Planning {
     }
     fn look(&mut self, user: usize, now: WallTime, held: &mut [bool]) -> Option<WallTime> {
         let look = self.foreseer.look(user, now)?;
+        let highest = if look.fresh { self.foreseer.highest() } else { 0.0 };
         for ((held, rule), (standing, plan)) in held.iter_mut().zip(&mut self.rules).zip(&mut self.users[user]) {
             if look.fresh {
-                *plan = rule.plan(self.foreseer.cells());
+                *plan = if rule.gives_up(highest) { HoldPlan::default() } else { rule.plan(self.foreseer.cells()) };
             }
             let next = plan.next(look.place, *standing);
             if *standing == Standing::Resumed && next == Standing::Released {

@@ -60,15 +60,24 @@ pub(super) fn rate_class(per_hour: f32) -> usize {
     ((per_hour.max(1e-9).log2() * 1.5 + 16.0).max(0.0) as usize).min(23)
 }
 
+/// How often a user comes, in classes, at some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace([usize; 3]);
+
+/// The pace of a user with `habit` at `now`.
+pub(super) fn pace(habit: &Habit, now: WallTime) -> Pace {
+    Pace([0, 1, 2].map(|place| class(habit.per_day(place, now))))
+}
+
 /// All contexts of `cell` for a user with `habit`.
-pub(super) fn of(habit: &Habit, cell: &Cell) -> Contexts {
+pub(super) fn of(habit: &Habit, pace: &Pace, cell: &Cell) -> Contexts {
     let hour_of_week = usize::from(cell.at.hour_of_week());
     let (hour, weekday) = (hour_of_week % 24, hour_of_week / 24);
     let age = (age_class(cell.age, 2.0, AGES), AGES);
     let fine_age = (age_class(cell.age, 4.0, 56), 56);
     let rough_age = (age_class(cell.age, 1.0, 14), 14);
     let away = (usize::from(cell.age > 1.0) + usize::from(cell.age > 5.0) + usize::from(cell.age > 30.0), 4);
-    let [short, middle, long] = [0, 1, 2].map(|place| (class(habit.per_day(place, cell.at)), CLASSES));
+    let [short, middle, long] = pace.0.map(|class| (class, CLASSES));
     let last = |place: usize| if habit.absences[place] > 0.0 { 1 + age_class(habit.absences[place], 1.0, 13) } else { 0 };
     let week = habit.same_hour(cell.at, 1, 7) as usize;
     let weeks = habit.same_hour(cell.at, 7, 4) as usize;

@@ -40,7 +40,7 @@ impl Rate {
 /// Log rates are mixed within this distance from their base.
 const REACH: f32 = 6.0;
 /// The first step of every weight.
-const PACE: f32 = 0.03;
+const PACE: f32 = 0.015;
 
 /// Weight vectors chosen by small contexts; those that speak are added up.
 #[derive(Clone, Debug)]
