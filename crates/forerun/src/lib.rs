@@ -4,6 +4,7 @@
 pub mod allocator;
 pub mod backtest;
 pub mod backtest_pool;
+pub mod backtest_users;
 pub mod cli;
 pub mod client;
 pub mod commands;

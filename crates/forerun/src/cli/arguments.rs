@@ -278,6 +278,21 @@ pub struct BacktestPoolArguments {
     pub html: Option<PathBuf>,
 }
 
+/// Of `backtest users`.
+#[derive(Args, Clone, Debug)]
+pub struct BacktestUsersArguments {
+    /// Traces of kind `arrivals` (t_s,unit,user,duration_s,memory_bytes), read per user: the user column where it says who, else
+    /// the unit; gzip or plain.
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    pub trace: Vec<PathBuf>,
+    /// Only these policies, beside forerun's own.
+    #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "NAME")]
+    pub policy: Vec<String>,
+    /// Writes a report with plots.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
 /// Of `up`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct UpArguments {
@@ -426,6 +441,8 @@ pub enum BacktestKind {
     Load(BacktestLoadArguments),
     /// Warm pools on traces of invocations: cold starts against idle memory.
     Pool(BacktestPoolArguments),
+    /// Sessions of users on traces of their activity: returns that find their session ready against hours held in vain.
+    Users(BacktestUsersArguments),
 }
 
 /// Of `backtest load`.

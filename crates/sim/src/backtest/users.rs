@@ -24,15 +24,16 @@ use rayon::prelude::*;
 pub struct UserOptions {
     /// Acts of a user that lie less than this apart belong to one sitting; nobody can lose or win within it.
     pub sitting_gap: Span,
-    /// What a ready session saves a returning user: half a minute is what a notebook server or a paused database takes.
+    /// What a ready session saves a returning user: a notebook server with its kernel or a paused database takes about a minute.
+    /// Together with `memory_gb` it sets where on its curve our planner stands by default, and nothing else.
     pub wait_saved: Span,
-    /// What a held session keeps in memory, in GB.
+    /// What a held session keeps in memory, in GB: frozen, as in the pool backtest.
     pub memory_gb: f64,
 }
 
 impl Default for UserOptions {
     fn default() -> Self {
-        UserOptions { sitting_gap: Span::from_secs(300), wait_saved: Span::from_secs(30), memory_gb: 0.5 }
+        UserOptions { sitting_gap: Span::from_secs(300), wait_saved: Span::from_secs(60), memory_gb: 0.17 }
     }
 }
 
@@ -56,7 +57,7 @@ pub fn run_with(
         .map(|policy| {
             let tallies = tally(policy.as_ref(), population, options);
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, policies.len());
-            (policy.name(), policy.points(), tallies)
+            (policy.name(), policy.points(options), tallies)
         })
         .collect();
     scorecard::assemble(population, tallied)

@@ -53,7 +53,10 @@ fn write_plot(page: &mut String, card: &UserScorecard) -> std::fmt::Result {
     let (x, y) = (Axis::linear(0.0, 100.0), Axis::logarithmic(low, high));
     write!(page, "<h2>Ready returns against idle hours</h2>")?;
     let mut plot = Plot::new((900.0, 460.0), x, y, "Idle hours against ready returns");
-    plot.x_ticks(&x.ticks().into_iter().map(|tick| (tick, format!("{tick} %"))).collect::<Vec<_>>(), "returns that found the session ready");
+    plot.x_ticks(
+        &x.ticks().into_iter().map(|tick| (tick, format!("{tick} %"))).collect::<Vec<_>>(),
+        "returns that found the session ready",
+    );
     let powers = (low.log10().ceil() as i32..=high.log10().floor() as i32).map(|power| 10.0_f64.powi(power));
     plot.y_ticks(&powers.map(|value| (value, short(value))).collect::<Vec<_>>(), "idle hours per user and day");
     for (name, policy) in peers.clone() {
@@ -88,7 +91,8 @@ fn write_table(page: &mut String, card: &UserScorecard) -> std::fmt::Result {
         let Some(point) = policy.points.first() else { continue };
         let class = if *name == SUBJECT { " class=\"subject\"" } else { "" };
         let used = if point.resumes > 0 { format!("{:.1} %", point.used_percent) } else { "-".to_owned() };
-        let held = ours.and_then(|ours| ours.idle_at(point.ready_percent)).map_or("-".to_owned(), |held| format!("{held:.3}"));
+        let held =
+            ours.and_then(|ours| ours.idle_at(point.ready_percent)).map_or("-".to_owned(), |held| format!("{held:.3}"));
         let won = comparisons.iter().find(|one| one.peer == *name);
         write!(
             page,

@@ -127,7 +127,9 @@ impl Habit {
         let hour = hour_of(at);
         let (day, hour) = (hour.div_euclid(DAY_HOURS), hour.rem_euclid(DAY_HOURS));
         let both = u64::from(self.active_hours(day)) << 24 | u64::from(self.active_hours(day - 1));
-        (both << 40 >> 40 | both >> 24 << 24 & ((1 << 48) - 1)).checked_shr((hour + 13) as u32).map_or(0, |late| (late & 0xfff).count_ones())
+        (both << 40 >> 40 | both >> 24 << 24 & ((1 << 48) - 1))
+            .checked_shr((hour + 13) as u32)
+            .map_or(0, |late| (late & 0xfff).count_ones())
     }
 
     /// The hour of the day beside the user's own middle of activity, 0 to 23, and how sure that middle is, 0 to 2.

@@ -13,7 +13,7 @@ pub trait UserPolicy: Sync {
     /// The name in the scorecard.
     fn name(&self) -> &'static str;
     /// The settings of its knobs, at least one; the first is its default.
-    fn points(&self) -> Vec<String>;
+    fn points(&self, options: &UserOptions) -> Vec<String>;
     /// A watcher for a population that is about to act. It may look at how many users there are, not at what they will do.
     fn begin<'p>(&self, population: &'p Population, options: &UserOptions) -> Box<dyn Watcher + 'p>;
 }
@@ -67,7 +67,7 @@ struct UserState {
 /// away counts as idle. To hold a session again after it was given up is a proactive resume; it was used if it is held without
 /// a break until the user returns.
 pub fn tally(policy: &dyn UserPolicy, population: &Population, options: &UserOptions) -> Vec<PointTally> {
-    let points = policy.points().len();
+    let points = policy.points(options).len();
     let user = UserState { version: 0, away: None, held: vec![true; points], resumed: vec![false; points] };
     let mut scorer = Scorer {
         watcher: policy.begin(population, options),
@@ -166,7 +166,7 @@ mod tests {
         fn name(&self) -> &'static str {
             "scripted"
         }
-        fn points(&self) -> Vec<String> {
+        fn points(&self, _options: &UserOptions) -> Vec<String> {
             vec!["script".to_owned()]
         }
         fn begin<'p>(&self, _population: &'p Population, _options: &UserOptions) -> Box<dyn Watcher + 'p> {

@@ -116,8 +116,9 @@ impl UserCard {
         let frontier = self.frontier();
         let above = frontier.iter().position(|point| point.ready_percent >= ready_percent)?;
         let high = frontier[above];
-        let (low_ready, low_idle) =
-            above.checked_sub(1).map_or((0.0, 0.0), |low| (frontier[low].ready_percent, frontier[low].idle_hours_per_user_day));
+        let (low_ready, low_idle) = above
+            .checked_sub(1)
+            .map_or((0.0, 0.0), |low| (frontier[low].ready_percent, frontier[low].idle_hours_per_user_day));
         let reach = high.ready_percent - low_ready;
         let share = if reach > 0.0 { ((ready_percent - low_ready) / reach).clamp(0.0, 1.0) } else { 1.0 };
         Some(low_idle + share * (high.idle_hours_per_user_day - low_idle))

@@ -35,7 +35,7 @@ impl UserPolicy for AzureSql {
     fn name(&self) -> &'static str {
         "azure_sql"
     }
-    fn points(&self) -> Vec<String> {
+    fn points(&self, _options: &UserOptions) -> Vec<String> {
         let label = |(least, window, timeout): (usize, usize, u64)| {
             format!("{least} of {WEEKS}, window {}, timeout {}", named(WINDOWS_S[window]), named(timeout))
         };

@@ -21,7 +21,7 @@ impl UserPolicy for HourOfWeek {
     fn name(&self) -> &'static str {
         "hour_of_week"
     }
-    fn points(&self) -> Vec<String> {
+    fn points(&self, _options: &UserOptions) -> Vec<String> {
         settings().map(|(share, timeout)| format!("share {share}, timeout {}", named(timeout))).collect()
     }
     fn begin<'p>(&self, population: &'p Population, _options: &UserOptions) -> Box<dyn Watcher + 'p> {

@@ -12,7 +12,7 @@ impl UserPolicy for UserOracle {
     fn name(&self) -> &'static str {
         "oracle"
     }
-    fn points(&self) -> Vec<String> {
+    fn points(&self, _options: &UserOptions) -> Vec<String> {
         vec!["knows".to_owned()]
     }
     fn begin<'p>(&self, population: &'p Population, _options: &UserOptions) -> Box<dyn Watcher + 'p> {

@@ -23,7 +23,7 @@ impl UserPolicy for SameHour {
     fn name(&self) -> &'static str {
         "same_hour_last_week"
     }
-    fn points(&self) -> Vec<String> {
+    fn points(&self, _options: &UserOptions) -> Vec<String> {
         settings().map(|(reach, timeout)| format!("within {reach} h, timeout {}", named(timeout))).collect()
     }
     fn begin<'p>(&self, population: &'p Population, _options: &UserOptions) -> Box<dyn Watcher + 'p> {

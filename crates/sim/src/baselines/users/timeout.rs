@@ -70,7 +70,7 @@ impl UserPolicy for FixedTimeout {
     fn name(&self) -> &'static str {
         self.name
     }
-    fn points(&self) -> Vec<String> {
+    fn points(&self, _options: &UserOptions) -> Vec<String> {
         vec![named(self.seconds)]
     }
     fn begin<'p>(&self, population: &'p Population, _options: &UserOptions) -> Box<dyn Watcher + 'p> {
@@ -82,7 +82,7 @@ impl UserPolicy for SweptTimeout {
     fn name(&self) -> &'static str {
         "fixed_timeout"
     }
-    fn points(&self) -> Vec<String> {
+    fn points(&self, _options: &UserOptions) -> Vec<String> {
         SWEPT_S.map(named).to_vec()
     }
     fn begin<'p>(&self, population: &'p Population, _options: &UserOptions) -> Box<dyn Watcher + 'p> {
