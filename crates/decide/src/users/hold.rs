@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_short_lull_is_held_through_rather_than_resumed_after() {
-        let rule = HoldRule { price: 0.5, share: 0.8, stake: 1.0 };
+        let rule = HoldRule { price: 0.5, share: 0.8, stake: 10.0 };
         assert_eq!(course(&rule, &[1.0, 0.3, 2.0, 0.1], Standing::Kept), "kkk.");
     }
 

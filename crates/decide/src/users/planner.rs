@@ -269,9 +269,9 @@ mod tests {
         let mut planner = office(40);
         let evening = 39.0 * 24.0;
         assert_eq!(held(&mut planner, evening + 27.0), 0, "at three in the morning");
-        assert!(held(&mut planner, evening + 32.98) >= 10, "just before nine");
-        let plans = planner.plan(hour(evening + 32.99));
-        assert!(plans.iter().all(|plan| plan.standing == Standing::Resumed && plan.until > hour(evening + 32.99)));
+        assert!(held(&mut planner, evening + 33.01) >= 10, "at nine");
+        let plans = planner.plan(hour(evening + 33.02));
+        assert!(plans.iter().all(|plan| plan.standing == Standing::Resumed && plan.until > hour(evening + 33.02)));
         let because = plans[0].because;
         assert!(because.outlook.per_hour > because.price_per_hour / 10.0 && because.stake > 0.0, "{because:?}");
     }

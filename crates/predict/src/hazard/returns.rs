@@ -163,7 +163,8 @@ impl ReturnModel {
         let age = hours(state.habit.last, at);
         let mut contexts = contexts::of(&state.habit, pace, &Cell { at, age, role: state.role, tide: self.tide.level(at) });
         let base = self.base[contexts.base].per_hour(FIRST_GUESS, 1.0);
-        let shared = |table: usize, context: u32| self.shared[table * SHARED_SIZE + context as usize].per_hour(base, SHARED_STRENGTH);
+        let shared =
+            |table: usize, context: u32| self.shared[table * SHARED_SIZE + context as usize].per_hour(base, SHARED_STRENGTH);
         let mut own = [Rate::NEW; OWN];
         let mut offset = 0;
         for ((rate, &context), size) in own.iter_mut().zip(&contexts.own).zip(OWN_SIZES) {
@@ -257,5 +258,86 @@ impl Tide {
         let lately: f32 = self.last.iter().sum();
         let ratio = (lately + 1.0) / (usual + 1.0);
         (ratio.log2() * 1.5 + 3.5).clamp(0.0, 7.0) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hour(hour: f64) -> WallTime {
+        WallTime::from_unix_millis((hour * 3_600_000.0) as i64)
+    }
+
+    /// Lets `user` of `model` act at each of `acts` (hours), looked at every hour in between.
+    fn live(model: &mut ReturnModel, user: usize, acts: impl Iterator<Item = f64>) {
+        for at in acts {
+            if let Some(last) = model.last_act(user) {
+                let mut now = hours(hour(0.0), last) as f64 + 0.1;
+                while now < at {
+                    model.outlook(user, hour(now), hour(now.floor() + 1.0));
+                    now = now.floor() + 1.0;
+                }
+            }
+            model.act(user, hour(at));
+        }
+    }
+
+    fn rate(model: &ReturnModel, user: usize, at: f64) -> f32 {
+        model.rate(user, &model.pace(user, hour(at)), hour(at), hour(at + 1.0))
+    }
+
+    #[test]
+    fn a_habit_of_the_hour_is_learned() {
+        let mut model = ReturnModel::new();
+        let user = model.add(0);
+        live(&mut model, user, (0..60).map(|day| f64::from(day) * 24.0 + 9.5));
+        let night = 59.0 * 24.0 + 27.0;
+        assert!(rate(&model, user, night + 6.0) > 20.0 * rate(&model, user, night), "nine against three");
+        assert!(rate(&model, user, night + 6.0) > 0.3);
+    }
+
+    #[test]
+    fn a_new_user_starts_from_the_role_and_own_acts_then_count() {
+        let mut model = ReturnModel::new();
+        let (often, seldom) = (model.add(0), model.add(1));
+        live(&mut model, often, (0..400).map(|act| f64::from(act) * 3.0));
+        live(&mut model, seldom, (0..20).map(|act| f64::from(act) * 60.0));
+        let new = [0, 1].map(|role| model.add(role));
+        for &user in &new {
+            model.act(user, hour(1_200.0));
+        }
+        let [like_often, like_seldom] = new.map(|user| rate(&model, user, 1_202.0));
+        assert!(like_often > like_seldom, "{like_often} {like_seldom}");
+        // Forgotten, the one with a rhythm is like any other of the role.
+        model.forget(often);
+        assert_eq!(model.last_act(often), None);
+        model.act(often, hour(1_200.0));
+        assert!((rate(&model, often, 1_202.0) / like_often - 1.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn what_is_expected_is_what_happens() {
+        let mut model = ReturnModel::new();
+        let user = model.add(0);
+        let mut gap = 1_u32;
+        let mut at = 0.0;
+        let (mut expected, mut came) = (0.0, 0.0);
+        for act in 0..600 {
+            model.act(user, hour(at));
+            gap = gap.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let away = 0.5 + f64::from(gap >> 24) / 16.0;
+            let mut now = 0.1;
+            while now < away {
+                let until = (now + 0.5).min(away);
+                let outlook = model.outlook(user, hour(at + now), hour(at + now + 0.5));
+                expected += if act > 200 { f64::from(outlook.per_hour) * (until - now) } else { 0.0 };
+                now += 0.5;
+            }
+            came += if act > 200 { 1.0 } else { 0.0 };
+            at += away;
+        }
+        let ratio: f64 = expected / came;
+        assert!((0.85..1.15).contains(&ratio), "{ratio}");
     }
 }
