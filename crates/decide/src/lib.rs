@@ -20,6 +20,7 @@ mod modes;
 mod preview;
 mod settings;
 mod target;
+pub mod users;
 mod views;
 pub mod warm;
 mod watch;

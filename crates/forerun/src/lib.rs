@@ -6,6 +6,7 @@ pub mod backtest;
 pub mod backtest_access;
 pub mod backtest_jobs;
 pub mod backtest_pool;
+pub mod backtest_users;
 pub mod cli;
 pub mod client;
 pub mod commands;

@@ -13,6 +13,7 @@ mod chain;
 mod contexts;
 mod counter;
 mod mixer;
+pub mod returns;
 mod rhythm;
 mod track;
 mod visitors;

@@ -4,3 +4,4 @@ pub mod access;
 pub mod jobs;
 pub mod load;
 pub mod pool;
+pub mod users;

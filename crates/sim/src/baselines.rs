@@ -11,6 +11,7 @@ mod krr;
 mod last_window;
 mod oracle;
 pub mod pool;
+pub mod users;
 pub mod vpa;
 
 pub use autopilot::Autopilot;

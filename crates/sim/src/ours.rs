@@ -6,6 +6,7 @@
 pub mod access;
 pub mod jobs;
 pub mod pool;
+pub mod users;
 
 use decide::{Engine, LoadSettings, Settings, TierSettings};
 use model::{

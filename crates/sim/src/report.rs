@@ -4,6 +4,7 @@ pub mod access;
 pub mod jobs;
 mod plot;
 pub mod pool;
+pub mod users;
 
 use std::fmt::Write;
 

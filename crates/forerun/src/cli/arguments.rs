@@ -279,6 +279,11 @@ pub struct BacktestPoolArguments {
     pub html: Option<PathBuf>,
 }
 
+/// Of `backtest users`.
+#[derive(Args, Clone, Debug)]
+pub struct BacktestUsersArguments {
+    /// Traces of kind `arrivals` (t_s,unit,user,duration_s,memory_bytes), read per user: the user column where it says who, else
+    /// the unit; gzip or plain.
 /// Of `backtest access`.
 #[derive(Args, Clone, Debug)]
 pub struct BacktestAccessArguments {
@@ -288,6 +293,7 @@ pub struct BacktestAccessArguments {
     /// Only these policies, beside forerun's own.
     #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "NAME")]
     pub policy: Vec<String>,
+    /// Writes a report with plots.
     /// Writes a report.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
@@ -441,6 +447,8 @@ pub enum BacktestKind {
     Load(BacktestLoadArguments),
     /// Warm pools on traces of invocations: cold starts against idle memory.
     Pool(BacktestPoolArguments),
+    /// Sessions of users on traces of their activity: returns that find their session ready against hours held in vain.
+    Users(BacktestUsersArguments),
     /// The next access on traces of accesses: how often it was foreseen.
     Access(BacktestAccessArguments),
     /// Job sizing on traces of jobs: memory wasted, attempts that ran out of it, and run times.
