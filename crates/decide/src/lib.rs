@@ -9,6 +9,7 @@ mod announcements;
 mod arbiter;
 mod bank;
 mod budget;
+pub mod drivers;
 mod engine;
 mod knob;
 mod ledger;

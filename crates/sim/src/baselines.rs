@@ -4,6 +4,7 @@ mod adaptive;
 mod autopilot;
 mod autopilot_ml;
 mod crane;
+pub mod drivers;
 mod koordinator;
 mod krr;
 mod last_window;
