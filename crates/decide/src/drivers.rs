@@ -6,7 +6,11 @@
 //! ahead has not paid, it abstains and loads on demand. Pure: time comes in.
 
 mod gauge;
+mod planner;
 mod profile;
+mod rules;
 
 pub use gauge::{Gauge, GaugeReading};
+pub use planner::{DriverBecause, DriverPlanner, DriverSettings};
 pub use profile::{Intensity, Profile};
+pub use rules::Rule;

@@ -13,9 +13,12 @@ mod chain;
 mod contexts;
 mod counter;
 mod mixer;
+mod need;
 mod rhythm;
 mod track;
 mod visitors;
+
+pub use need::{NeedModel, Needed};
 
 use model::{Span, WallTime};
 
