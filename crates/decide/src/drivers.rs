@@ -5,6 +5,7 @@
 //! module costs one, a second of a module that stands idle a fraction of it, a load or an unload a few seconds. Where acting
 //! ahead has not paid, it abstains and loads on demand. Pure: time comes in.
 
+mod costs;
 mod gauge;
 mod planner;
 mod profile;

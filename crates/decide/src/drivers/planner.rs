@@ -8,7 +8,8 @@ use model::{Span, WallTime};
 use predict::hazard::{NeedModel, Needed};
 
 use super::profile::{Intensity, Profile};
-use super::rules::{RULES, Rule, Situation};
+use super::costs::{Costs, Outcome, Prices};
+use super::rules::{FIRST, RULES, RULE_COUNT, Rule, Situation};
 
 /// What the planner is told once.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,6 +26,11 @@ pub struct DriverSettings {
     pub loads_per_hour: f64,
     /// Costs of rules halve their weight over this many steps of a slot.
     pub memory_steps: f64,
+    /// The share of beginnings of need that shall find their module, and of loads that may be in vain. While they are missed, a
+    /// missed beginning and a load in vain are priced higher, beside what they cost anyway.
+    pub ready_share: f64,
+    /// See `ready_share`.
+    pub wasted_share: f64,
     /// A slot's own costs weigh as much as those of its profile after this many steps.
     pub trust_steps: f64,
 }
@@ -38,6 +44,8 @@ impl Default for DriverSettings {
             residence: Span::from_secs(0),
             loads_per_hour: 60.0,
             memory_steps: 2_000.0,
+            ready_share: 0.92,
+            wasted_share: 0.28,
             trust_steps: 200.0,
         }
     }
@@ -64,36 +72,19 @@ pub struct DriverBecause {
     pub capped: bool,
 }
 
-/// Costs of all rules in one place: sums that fade, and the weight they rest on.
-#[derive(Clone, Copy, Debug)]
-struct Costs {
-    sums: [f32; RULES.len()],
-    weight: f32,
-}
-
-impl Costs {
-    const NONE: Costs = Costs { sums: [0.0; RULES.len()], weight: 0.0 };
-
-    fn add(&mut self, costs: &[f32; RULES.len()], fade: f32) {
-        self.weight = self.weight * fade + 1.0;
-        self.sums.iter_mut().zip(costs).for_each(|(sum, cost)| *sum = *sum * fade + cost);
-    }
-
-    fn mean(&self, rule: usize) -> f32 {
-        if self.weight > 0.0 { self.sums[rule] / self.weight } else { 0.0 }
-    }
-}
-
 #[derive(Clone, Debug)]
 struct Slot {
     profile: Profile,
-    /// What each rule holds loaded on paper, a bit each.
-    paper: u32,
+    /// What each rule holds loaded on paper, and which of these were needed since, a bit each.
+    paper: u64,
+    used: u64,
     costs: Costs,
     needed: bool,
     idle: u32,
     level: f32,
     rule: usize,
+    /// The module was needed since it was loaded.
+    served: bool,
     /// Steps since the last load.
     since_load: u32,
     /// Loads that the budget still allows.
@@ -109,6 +100,8 @@ pub struct DriverPlanner {
     slots: Vec<Slot>,
     chances: Vec<f32>,
     loaded: Vec<bool>,
+    /// What misses and loads in vain are priced at.
+    prices: Prices,
     /// Costs over all slots of a profile.
     profiles: [Costs; Profile::NAMES.len()],
 }
@@ -122,6 +115,7 @@ impl DriverPlanner {
             slots: Vec::new(),
             chances: Vec::new(),
             loaded: Vec::new(),
+            prices: Prices::default(),
             profiles: [Costs::NONE; Profile::NAMES.len()],
         }
     }
@@ -133,11 +127,13 @@ impl DriverPlanner {
         self.slots.push(Slot {
             profile,
             paper: 0,
+            used: 0,
             costs: Costs::NONE,
             needed: false,
             idle: 0,
             level: 0.0,
-            rule: 0,
+            rule: FIRST,
+            served: false,
             since_load: 0,
             budget: self.settings.loads_per_hour,
             capped: false,
@@ -202,34 +198,40 @@ impl DriverPlanner {
     /// What a rule costs per step, in steps of unserved need, by the slot's own past drawn to that of its profile.
     fn worth(&self, slot: &Slot, rule: usize) -> f32 {
         let trust = self.settings.trust_steps as f32;
-        let prior = self.profiles[slot.profile as usize].mean(rule);
-        (slot.costs.sums[rule] + trust * prior) / (slot.costs.weight + trust)
+        let prior = self.profiles[slot.profile as usize].mean(rule, &self.prices);
+        (slot.costs.sum(rule, &self.prices) + trust * prior) / (slot.costs.weight() + trust)
     }
 
-    /// Counts what each rule would have cost in the step that ended.
-    fn settle(&mut self, slot: usize, seen: Needed) {
-        let idle_price = self.settings.idle_price as f32;
-        let fade = 0.5_f32.powf((1.0 / self.settings.memory_steps.max(1.0)) as f32);
-        let switch = self.switch_steps();
+    fn situation(&self, slot: usize) -> Situation {
         let (load_odds, keep_odds) = self.break_even();
         let chance = self.chances[slot].clamp(1e-6, 1.0 - 1e-6);
+        let Slot { needed, idle, .. } = self.slots[slot];
+        Situation { needed, idle, odds: chance / (1.0 - chance), load_odds, keep_odds }
+    }
+
+    /// Counts what each rule would have cost in the step that ended, and what was missed.
+    fn settle(&mut self, slot: usize, seen: Needed) {
+        let at = self.situation(slot);
+        let fade = 0.5_f32.powf((1.0 / self.settings.memory_steps.max(1.0)) as f32);
+        let mut outcome = Outcome::new(self.settings.idle_price as f32, self.switch_steps(), seen.needed, !at.needed);
         let state = &mut self.slots[slot];
-        let at = Situation { needed: state.needed, idle: state.idle, odds: chance / (1.0 - chance), load_odds, keep_odds };
-        let mut costs = [0.0; RULES.len()];
-        for (place, (cost, rule)) in costs.iter_mut().zip(RULES).enumerate() {
-            let before = state.paper >> place & 1 == 1;
+        for (place, rule) in RULES.into_iter().enumerate() {
+            let bit = 1 << place;
+            let before = state.paper & bit != 0;
             let after = rule.holds(before, &at);
-            *cost = match (seen.needed, after) {
-                (true, false) => 1.0,
-                (false, true) => idle_price,
-                _ => 0.0,
-            };
-            *cost += if after == before { 0.0 } else { switch };
-            state.paper = state.paper & !(1 << place) | u32::from(after) << place;
+            let wasted = before && !after && state.used & bit == 0;
+            outcome.add(place, before, after, wasted);
+            state.paper = if after { state.paper | bit } else { state.paper & !bit };
+            state.used = if after && (seen.needed || before && state.used & bit != 0) { state.used | bit } else { state.used & !bit };
         }
-        state.costs.add(&costs, fade);
+        state.costs.add(&outcome, fade);
         // All slots of a profile add to its costs: their memory is as long in steps, hence longer in outcomes.
-        self.profiles[state.profile as usize].add(&costs, 1.0 - (1.0 - fade) * 0.05);
+        self.profiles[state.profile as usize].add(&outcome, 1.0 - (1.0 - fade) * 0.05);
+        let loaded = self.loaded[slot];
+        if seen.needed && !state.needed {
+            self.prices.begun(loaded, self.settings.ready_share as f32);
+        }
+        state.served |= seen.needed && loaded;
         state.needed = seen.needed;
         state.idle = if seen.needed { 0 } else { state.idle.saturating_add(1) };
         if seen.needed {
@@ -238,19 +240,16 @@ impl DriverPlanner {
     }
 
     fn plan(&mut self, slot: usize) {
-        let (load_odds, keep_odds) = self.break_even();
-        let chance = self.chances[slot].clamp(1e-6, 1.0 - 1e-6);
         let state = &self.slots[slot];
-        let mut best = (0, self.worth(state, 0));
-        for rule in 1..RULES.len() {
+        let mut best = (FIRST, self.worth(state, FIRST));
+        for rule in 0..RULE_COUNT {
             let worth = self.worth(state, rule);
             if worth < best.1 {
                 best = (rule, worth);
             }
         }
-        let at = Situation { needed: state.needed, idle: state.idle, odds: chance / (1.0 - chance), load_odds, keep_odds };
         let before = self.loaded[slot];
-        let wanted = RULES[best.0].holds(before, &at);
+        let wanted = RULES[best.0].holds(before, &self.situation(slot));
         let step_s = self.settings.step.as_secs_f64();
         let residence = self.settings.residence.as_secs_f64();
         let state = &mut self.slots[slot];
@@ -261,9 +260,13 @@ impl DriverPlanner {
         let resting = before && !wanted && f64::from(state.since_load) * step_s < residence;
         let spent = !before && wanted && state.budget < 1.0;
         state.capped = resting || spent;
-        self.loaded[slot] = wanted != state.capped;
-        if self.loaded[slot] && !before {
-            (state.since_load, state.budget) = (0, state.budget - 1.0);
+        let after = wanted != state.capped;
+        self.loaded[slot] = after;
+        if after && !before {
+            (state.since_load, state.budget, state.served) = (0, state.budget - 1.0, false);
+        }
+        if before && !after {
+            self.prices.unloaded(!state.served, self.settings.wasted_share as f32);
         }
     }
 }

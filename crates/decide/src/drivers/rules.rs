@@ -17,6 +17,8 @@ pub enum Rule {
     },
     /// On demand, never ahead: loaded once it is needed, kept down to `keep` times the break-even odds.
     React {
+        /// Factor of the odds from which it is loaded, once needed.
+        load: f32,
         /// Factor of the odds below which it goes.
         keep: f32,
     },
@@ -31,31 +33,41 @@ pub enum Rule {
     Never,
 }
 
-/// Every rule that is tried; the first is followed until others have shown what they are worth.
-pub(super) const RULES: [Rule; 22] = [
-    Rule::Ahead { load: 1.0, keep: 1.0 },
-    Rule::Ahead { load: 0.5, keep: 0.5 },
-    Rule::Ahead { load: 0.5, keep: 1.0 },
-    Rule::Ahead { load: 0.7, keep: 0.7 },
-    Rule::Ahead { load: 1.0, keep: 0.7 },
-    Rule::Ahead { load: 1.0, keep: 0.5 },
-    Rule::Ahead { load: 1.5, keep: 1.0 },
-    Rule::Ahead { load: 2.0, keep: 0.7 },
-    Rule::Ahead { load: 2.0, keep: 1.5 },
-    Rule::Ahead { load: 3.0, keep: 1.0 },
-    Rule::Ahead { load: 5.0, keep: 1.0 },
-    Rule::React { keep: 0.7 },
-    Rule::React { keep: 1.0 },
-    Rule::React { keep: 1.5 },
-    Rule::React { keep: 3.0 },
-    Rule::Linger { steps: 0 },
-    Rule::Linger { steps: 1 },
-    Rule::Linger { steps: 3 },
-    Rule::Linger { steps: 8 },
-    Rule::Linger { steps: 20 },
-    Rule::Stay,
-    Rule::Never,
-];
+/// Factors of the break-even odds that are tried.
+const LOADS: [f32; 6] = [0.3, 1.0, 2.0, 5.0, 12.0, 30.0];
+const KEEPS: [f32; 6] = [1.0, 0.5, 0.25, 0.1, 0.03, 0.01];
+const REACTS: [f32; 2] = [1.0, 20.0];
+const LINGERS: [u16; 7] = [0, 1, 3, 8, 20, 60, 200];
+/// How many rules are tried.
+pub(super) const RULE_COUNT: usize = (LOADS.len() + REACTS.len()) * KEEPS.len() + LINGERS.len() + 2;
+
+/// Every rule that is tried.
+pub(super) const RULES: [Rule; RULE_COUNT] = rules();
+
+const fn rules() -> [Rule; RULE_COUNT] {
+    let mut rules = [Rule::Never; RULE_COUNT];
+    let mut place = 0;
+    while place < LOADS.len() * KEEPS.len() {
+        rules[place] = Rule::Ahead { load: LOADS[place / KEEPS.len()], keep: KEEPS[place % KEEPS.len()] };
+        place += 1;
+    }
+    let ahead = place;
+    while place < ahead + REACTS.len() * KEEPS.len() {
+        let which = place - ahead;
+        rules[place] = Rule::React { load: REACTS[which / KEEPS.len()], keep: KEEPS[which % KEEPS.len()] };
+        place += 1;
+    }
+    let react = place;
+    while place < react + LINGERS.len() {
+        rules[place] = Rule::Linger { steps: LINGERS[place - react] };
+        place += 1;
+    }
+    rules[place] = Rule::Stay;
+    rules
+}
+
+/// The rule that is followed until others have shown what they are worth: load and keep at break-even.
+pub(super) const FIRST: usize = KEEPS.len();
 
 /// What a rule looks at.
 #[derive(Clone, Copy, Debug)]
@@ -76,8 +88,8 @@ impl Rule {
     pub(super) fn holds(self, loaded: bool, at: &Situation) -> bool {
         match self {
             Rule::Ahead { load, .. } if !loaded => at.odds >= load * at.load_odds,
-            Rule::React { .. } if !loaded => at.needed && at.odds >= at.load_odds,
-            Rule::Ahead { keep, .. } | Rule::React { keep } => at.odds >= keep * at.keep_odds,
+            Rule::React { load, .. } if !loaded => at.needed && at.odds >= load * at.load_odds,
+            Rule::Ahead { keep, .. } | Rule::React { keep, .. } => at.odds >= keep * at.keep_odds,
             Rule::Linger { steps } => (loaded || at.needed) && at.idle <= u32::from(steps),
             Rule::Stay => true,
             Rule::Never => false,
@@ -100,7 +112,7 @@ mod tests {
         let ahead = Rule::Ahead { load: 2.0, keep: 0.5 };
         assert!(ahead.holds(false, &at(false, 9, 0.2)) && !ahead.holds(false, &at(false, 9, 0.19)));
         assert!(ahead.holds(true, &at(false, 9, 0.025)) && !ahead.holds(true, &at(false, 9, 0.024)));
-        let react = Rule::React { keep: 1.0 };
+        let react = Rule::React { load: 1.0, keep: 1.0 };
         assert!(!react.holds(false, &at(false, 9, 0.9)) && react.holds(false, &at(true, 0, 0.9)));
         let linger = Rule::Linger { steps: 1 };
         assert!(linger.holds(false, &at(true, 0, 0.0)) && linger.holds(true, &at(false, 1, 0.0)));

@@ -34,7 +34,7 @@ pub struct DriverOptions {
 
 impl Default for DriverOptions {
     fn default() -> Self {
-        DriverOptions { idle_price: 0.05, switch_s: 5.0 }
+        DriverOptions { idle_price: 0.02, switch_s: 5.0 }
     }
 }
 
