@@ -18,6 +18,7 @@ pub fn backtest(common: &Common, kind: &BacktestKind) -> Outcome {
     match kind {
         BacktestKind::Load(arguments) => crate::backtest::load(common, arguments),
         BacktestKind::Pool(arguments) => crate::backtest_pool::pool(common, arguments),
+        BacktestKind::Drivers(arguments) => crate::backtest_drivers::drivers(common, arguments),
     }
 }
 

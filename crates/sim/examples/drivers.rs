@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let card = run_with(&policies, &workloads, &options, &|done, of| eprint!("\r{done}/{of} policies"));
         eprintln!("\r{file}");
         if let Some(out) = &html {
-            let _ = out;
+            std::fs::write(out, sim::report::drivers::html(file, &card))?;
         }
         if json {
             println!("{}", serde_json::to_string(&card)?);

@@ -88,7 +88,8 @@ impl Costs {
     /// Adds a step; what was added before fades by `fade`.
     pub fn add(&mut self, outcome: &Outcome, fade: f32) {
         self.weight = self.weight * fade + 1.0;
-        let sums = [(&mut self.costs, &outcome.costs), (&mut self.missed, &outcome.missed), (&mut self.wasted, &outcome.wasted)];
+        let sums =
+            [(&mut self.costs, &outcome.costs), (&mut self.missed, &outcome.missed), (&mut self.wasted, &outcome.wasted)];
         for (sums, added) in sums {
             sums.iter_mut().zip(added).for_each(|(sum, added)| *sum = *sum * fade + added);
         }

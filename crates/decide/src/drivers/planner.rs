@@ -7,9 +7,9 @@
 use model::{Span, WallTime};
 use predict::hazard::{NeedModel, Needed};
 
-use super::profile::{Intensity, Profile};
 use super::costs::{Costs, Outcome, Prices};
-use super::rules::{FIRST, RULES, RULE_COUNT, Rule, Situation};
+use super::profile::{Intensity, Profile};
+use super::rules::{FIRST, RULE_COUNT, RULES, Rule, Situation};
 
 /// What the planner is told once.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,7 +39,7 @@ impl Default for DriverSettings {
     fn default() -> Self {
         DriverSettings {
             step: Span::from_secs(60),
-            idle_price: 0.05,
+            idle_price: 0.02,
             switch: Span::from_secs(5),
             residence: Span::from_secs(0),
             loads_per_hour: 60.0,
@@ -222,7 +222,8 @@ impl DriverPlanner {
             let wasted = before && !after && state.used & bit == 0;
             outcome.add(place, before, after, wasted);
             state.paper = if after { state.paper | bit } else { state.paper & !bit };
-            state.used = if after && (seen.needed || before && state.used & bit != 0) { state.used | bit } else { state.used & !bit };
+            state.used =
+                if after && (seen.needed || before && state.used & bit != 0) { state.used | bit } else { state.used & !bit };
         }
         state.costs.add(&outcome, fade);
         // All slots of a profile add to its costs: their memory is as long in steps, hence longer in outcomes.

@@ -278,6 +278,21 @@ pub struct BacktestPoolArguments {
     pub html: Option<PathBuf>,
 }
 
+/// Of `backtest drivers`.
+#[derive(Args, Clone, Debug)]
+pub struct BacktestDriversArguments {
+    /// Trace files: CSV, also gzipped, with the columns series,metric,unit,capacity,start_unix_s,step_s,values; the metrics of an
+    /// instance share their series.
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    pub trace: Vec<PathBuf>,
+    /// Only these policies, beside forerun's own.
+    #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "NAME")]
+    pub policy: Vec<String>,
+    /// Writes a report with a plot.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
 /// Of `up`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct UpArguments {
@@ -426,6 +441,8 @@ pub enum BacktestKind {
     Load(BacktestLoadArguments),
     /// Warm pools on traces of invocations: cold starts against idle memory.
     Pool(BacktestPoolArguments),
+    /// Driver modules on traces of resource use: loaded before they are needed, against loads in vain.
+    Drivers(BacktestDriversArguments),
 }
 
 /// Of `backtest load`.

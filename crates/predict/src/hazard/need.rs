@@ -121,7 +121,7 @@ impl NeedModel {
                 self.learn(slot, seen.needed);
             }
             let state = &mut self.slots[slot];
-            state.past.push(self.step, *seen);
+            state.past.push(self.step, *seen, self.day);
         }
         self.turn_tides(seen);
         self.step += 1;
@@ -282,8 +282,7 @@ mod tests {
             Some(if on { 1.5 } else { 0.1 })
         });
         let late = &said[0][288 * 6..];
-        let begins: Vec<f32> =
-            late.windows(2).filter(|pair| !pair[0].1 && pair[1].1).map(|pair| pair[1].0).collect();
+        let begins: Vec<f32> = late.windows(2).filter(|pair| !pair[0].1 && pair[1].1).map(|pair| pair[1].0).collect();
         assert!(begins.len() >= 5 && begins.iter().sum::<f32>() / begins.len() as f32 > 0.4, "{begins:?}");
         assert!(mean(late, false) < 0.02);
         let chance = said[1][288 * 6..].iter().map(|one| one.0).sum::<f32>() / (288.0 * 6.0);

@@ -10,7 +10,8 @@ const RATES: usize = 20;
 const RUNS: usize = 12;
 
 /// Tables of a slot's own: how many contexts each has.
-pub(super) const OWN_SIZES: [usize; OWN] = [64 * RUNS, 256, 2 * 60, 2 * 48, 2 * 168, 16 * AGES, 2 * LEVELS * 3, 2 * 256, 2 * 27];
+pub(super) const OWN_SIZES: [usize; OWN] =
+    [64 * RUNS, 256, 2 * 60, 2 * 48, 2 * 168, 16 * AGES, 2 * LEVELS * 3, 2 * 256, 2 * 27];
 /// How many tables a slot has of its own.
 pub(super) const OWN: usize = 9;
 /// The shared table that each own table is drawn to.
@@ -77,7 +78,13 @@ pub(super) fn shared(past: &Past, around: &Around, beat: &Beat, aged: (f32, f32)
         join(&[kind, (around.tide, 8), rough_age, rate(3)]),
         join(&[(around.other_level, LEVELS), level, rough_age, (usize::from(around.begun > 0), 2), kind]),
         join(&[(yesterday(&days), 27), (days.near, 14), (usize::from(past.needed()), 2), (coarse(track.age, 8), 8)]),
-        join(&[(days.known as usize, 8), (days.needed as usize, 8), (usize::from(days.week), 3), rough_age, (past.trend(), 3)]),
+        join(&[
+            (days.known as usize, 8),
+            (days.needed as usize, 8),
+            (usize::from(days.week), 3),
+            rough_age,
+            (past.trend(), 3),
+        ]),
         join(&[(rate_bin(aged.0, 24), 24), (coarse(aged.1 as u32, 12), 12), rate(2)]),
         join(&[(rate_bin(timed.0, 24), 24), (coarse(timed.1 as u32, 10), 10), rough_age]),
         join(&[(beat.sure, 6), (beat.hits, 4), (usize::from(beat.beside), 2), rough_age, rate(3)]),

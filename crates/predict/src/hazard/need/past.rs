@@ -7,6 +7,8 @@ use super::Needed;
 const HALF_LIVES: [f32; 2] = [2.0, 16.0];
 /// Days that are looked back at.
 const DAYS: usize = 7;
+/// Steps that are remembered, whatever their width: a week of steps of 10 s.
+const HISTORY_MAX: usize = 60_482;
 /// Levels are told apart from an eighth to eight times the threshold, two bins per doubling.
 pub(super) const LEVELS: usize = 13;
 
@@ -18,7 +20,7 @@ pub(super) struct Past {
     before: f32,
     means: [f32; 2],
     readings: u32,
-    /// Per step since the slot was added: 0 unknown, 1 not needed, 2 needed.
+    /// Per step, the latest last: 0 unknown, 1 not needed, 2 needed. At least a week, at most two.
     history: Vec<u8>,
 }
 
@@ -48,7 +50,12 @@ impl Past {
         Past { track: Track::new(), level: 0.0, before: 0.0, means: [0.0; 2], readings: 0, history: Vec::new() }
     }
 
-    pub fn push(&mut self, step: u32, seen: Option<Needed>) {
+    /// Takes in a step; a week of `day` steps to a day is remembered.
+    pub fn push(&mut self, step: u32, seen: Option<Needed>, day: usize) {
+        let kept = (day * DAYS + 2).min(HISTORY_MAX);
+        if self.history.len() >= 2 * kept {
+            self.history.drain(..self.history.len() - kept);
+        }
         self.history.push(seen.map_or(0, |seen| 1 + u8::from(seen.needed)));
         let Some(seen) = seen else { return };
         self.track.push(step, seen.needed, 0, false);
@@ -130,16 +137,16 @@ mod tests {
         let mut past = Past::new();
         for step in 0..30u32 {
             let level = if step % 10 == 3 { 2.0 } else { 0.25 };
-            past.push(step, (step != 13).then_some(Needed { needed: level >= 1.0, level }));
+            past.push(step, (step != 13).then_some(Needed { needed: level >= 1.0, level }), 10);
         }
         // The coming step is 30; with ten steps to a day the coming time of day was 20, 10 and 0.
         let days = past.days(10);
         assert_eq!((days.yesterday, days.known, days.needed), ([1, 1, 1], 3, 0));
-        (30..33).for_each(|step| past.push(step, Some(Needed { needed: false, level: 0.5 })));
+        (30..33).for_each(|step| past.push(step, Some(Needed { needed: false, level: 0.5 }), 10));
         let days = past.days(10);
         assert_eq!((days.yesterday, days.known, days.needed), ([1, 2, 1], 2, 2));
         assert!(!past.needed() && past.trend() == 1 && past.surge() >= 3);
-        past.push(33, Some(Needed { needed: true, level: 1.0 }));
+        past.push(33, Some(Needed { needed: true, level: 1.0 }), 10);
         assert!(past.needed() && past.trend() == 2 && past.log_level().abs() < 0.02);
         assert!((0..2_000).map(|level| bin(level as f32 / 100.0)).is_sorted());
     }

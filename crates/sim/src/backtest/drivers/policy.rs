@@ -70,11 +70,9 @@ pub fn tally(policy: &dyn DriverPolicy, workload: &Workload, options: &DriverOpt
             let mut unscored = SlotTally::default();
             let tally = if step >= first { tally } else { &mut unscored };
             if step == first && running.loaded {
-                // What stands loaded when the scored steps begin is scored as if loaded now.
-                *running = Running { loaded: false, ..*running };
+                // What stands loaded when the scored steps begin counts as loaded now, but not as switched.
                 tally.loads += u64::from(loaded[slot]);
-                running.loaded = loaded[slot];
-                (running.used, running.waited) = (false, 0);
+                (running.loaded, running.used, running.waited) = (loaded[slot], false, 0);
             }
             count(tally, running, loaded[slot], seen.states[slot]);
         }
@@ -118,4 +116,57 @@ fn count(tally: &mut SlotTally, running: &mut Running, loaded: bool, state: Stat
         (running.used, running.waited) = (true, 0);
     }
     running.was_needed = needed;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::{Unit, UsageSeries};
+    use model::Span;
+
+    /// Loaded where the script says, step by step.
+    struct Scripted(&'static str);
+
+    impl DriverPolicy for Scripted {
+        fn name(&self) -> &'static str {
+            "scripted"
+        }
+        fn begin<'w>(&self, _workload: &'w Workload, _options: &DriverOptions) -> Box<dyn Loader + 'w> {
+            Box::new(Scripted(self.0))
+        }
+    }
+
+    impl Loader for Scripted {
+        fn step(&mut self, seen: &Seen<'_>, loaded: &mut [bool]) {
+            loaded[0] = self.0.as_bytes().get(seen.step + 1) == Some(&b'1');
+        }
+    }
+
+    fn tallied(script: &'static str) -> SlotTally {
+        let series = UsageSeries {
+            series: "a".to_owned(),
+            metric: "cpu".to_owned(),
+            unit: Unit::Percent,
+            capacity: Some(100.0),
+            start: None,
+            step: Span::from_secs(60),
+            values: vec![0.0, 60.0, 0.0, 0.0, 0.0, 0.0, 60.0, 60.0, 0.0, 60.0],
+        };
+        tally(&Scripted(script), &Workload::all(&[series])[0], &DriverOptions::default()).remove(0)
+    }
+
+    #[test]
+    fn the_second_half_is_counted() {
+        let seen = SlotTally { known: 5, needed: 3, episodes: 2, ..SlotTally::default() };
+        // Carried into the scored steps, idle in 5, used in 6, gone in 7, back in time for 9.
+        let expected =
+            SlotTally { ready: 2, unserved: 1, idle: 1, loads: 2, switches: 2, leads: vec![2, 1], ..seen.clone() };
+        assert_eq!(tallied("0000111001"), expected);
+        // Loaded for 5 alone: in vain.
+        let expected = SlotTally { unserved: 3, idle: 1, loads: 1, wasted: 1, switches: 2, ..seen.clone() };
+        assert_eq!(tallied("0000010000"), expected);
+        // Loaded when need was seen: too late twice, and the last load is not counted, for it is never in effect.
+        let expected = SlotTally { ready: 0, unserved: 2, idle: 1, loads: 1, switches: 2, ..seen };
+        assert_eq!(tallied("0000000110"), expected);
+    }
 }

@@ -179,7 +179,9 @@ impl DriverScorecard {
         let peers = self.policies.iter().filter(|(name, _)| ![SUBJECT, "oracle"].contains(name));
         peers
             .filter(|(_, card)| card.combined_cost <= ours.combined_cost)
-            .map(|(name, card)| format!("{name} costs {:.1} s a day, {SUBJECT} {:.1}", card.combined_cost, ours.combined_cost))
+            .map(|(name, card)| {
+                format!("{name} costs {:.1} s a day, {SUBJECT} {:.1}", card.combined_cost, ours.combined_cost)
+            })
             .collect()
     }
 

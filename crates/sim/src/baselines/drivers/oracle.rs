@@ -2,7 +2,7 @@
 
 use crate::backtest::drivers::{DriverOptions, DriverPolicy, Loader, Seen, State, Workload};
 
-/// Knows what every step needs: loaded whenever needed, and through a gap when that is cheaper than to switch twice.
+/// Knows what every step needs, and takes the cheapest plan.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DriverOracle;
 
@@ -11,43 +11,34 @@ impl DriverPolicy for DriverOracle {
         "oracle"
     }
     fn begin<'w>(&self, workload: &'w Workload, options: &DriverOptions) -> Box<dyn Loader + 'w> {
-        let step_s = workload.step.as_secs_f64();
-        let gap = (2.0 * options.switch_s / (options.idle_price * step_s).max(1e-9)) as usize;
-        // An episode shorter than what its two switches cost is left alone.
-        let worth = (2.0 * options.switch_s / step_s) as usize;
-        let plan = (0..workload.slots.len()).map(|slot| plan(workload, slot, gap, worth)).collect();
+        let switch = options.switch_s / workload.step.as_secs_f64();
+        let plan = (0..workload.slots.len()).map(|slot| plan(workload, slot, options.idle_price, switch)).collect();
         Box::new(Knowing { plan, next: 0 })
     }
 }
 
-/// Per step: loaded.
-fn plan(workload: &Workload, slot: usize, gap: usize, worth: usize) -> Vec<bool> {
-    let states: Vec<State> = (0..workload.steps).map(|step| workload.seen(step).states[slot]).collect();
-    let mut plan: Vec<bool> = states.iter().map(|&state| state == State::Needed).collect();
-    // Only idle steps cost anything: a gap in the readings is bridged for nothing.
-    let (mut last, mut idle) = (None, 0);
-    for (step, &state) in states.iter().enumerate() {
-        match state {
-            State::Needed => {
-                if let Some(last) = last.filter(|_| idle <= gap) {
-                    plan[last..step].fill(true);
-                }
-                (last, idle) = (Some(step), 0);
-            }
-            State::Idle => idle += 1,
-            State::Unknown => {}
-        }
+/// Per step: loaded. The cheapest path through the two states, found from the end; all costs in steps.
+fn plan(workload: &Workload, slot: usize, idle: f64, switch: f64) -> Vec<bool> {
+    // What the rest costs when the module is (not) loaded before it, and per step where the cheapest path goes on from each.
+    let mut rest = [0.0_f64; 2];
+    let mut goes = vec![[false; 2]; workload.steps];
+    for step in (0..workload.steps).rev() {
+        let [without, with] = match workload.seen(step).states[slot] {
+            State::Unknown => [0.0, 0.0],
+            State::Idle => [0.0, idle],
+            State::Needed => [1.0, 0.0],
+        };
+        let (without, with) = (without + rest[0], with + rest[1]);
+        goes[step] = [with + switch < without, with <= without + switch];
+        rest = [without.min(with + switch), with.min(without + switch)];
     }
-    let mut begin = 0;
-    while begin < plan.len() {
-        let length = plan[begin..].iter().take_while(|&&loaded| loaded == plan[begin]).count();
-        let served = states[begin..begin + length].iter().filter(|&&state| state == State::Needed).count();
-        if plan[begin] && served < worth {
-            plan[begin..begin + length].fill(false);
-        }
-        begin += length;
-    }
-    plan
+    let mut loaded = false;
+    goes.iter()
+        .map(|goes| {
+            loaded = goes[usize::from(loaded)];
+            loaded
+        })
+        .collect()
 }
 
 struct Knowing {

@@ -124,3 +124,59 @@ impl Loader for Yesterday {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::{Unit, UsageSeries};
+    use model::Span;
+
+    /// What `policy` says after each of `states` (N needed, I idle, U unknown), on one slot.
+    fn says(policy: &dyn DriverPolicy, step: Span, options: &DriverOptions, states: &str) -> String {
+        let series = UsageSeries {
+            series: "a".to_owned(),
+            metric: "cpu".to_owned(),
+            unit: Unit::Percent,
+            capacity: Some(100.0),
+            start: None,
+            step,
+            values: states
+                .chars()
+                .map(|state| if state == 'U' { f32::NAN } else { f32::from(u8::from(state == 'N')) * 60.0 })
+                .collect(),
+        };
+        let workload = &Workload::all(&[series])[0];
+        let mut loader = policy.begin(workload, options);
+        let mut loaded = [false];
+        let said = (0..workload.steps).map(|step| {
+            loader.foresee(step + 1);
+            loader.step(&workload.seen(step), &mut loaded);
+            if loaded[0] { '1' } else { '0' }
+        });
+        said.collect()
+    }
+
+    #[test]
+    fn each_does_what_its_name_says() {
+        let minute = Span::from_secs(60);
+        let options = DriverOptions { idle_price: 0.25, switch_s: 15.0 };
+        assert_eq!(says(&Always, minute, &options, "IUN"), "111");
+        assert_eq!(says(&Persistence, minute, &options, "INNUIN"), "011101");
+        // Idle steps cost 15 s, a step without the module and two switches 90: it goes after six.
+        assert_eq!(says(&OnDemand, minute, &options, "INIIUIIIN"), "011111101");
+        // Three steps to a day: the first day as persistence, then as the day before.
+        assert_eq!(says(&SameTimeYesterday, Span::from_secs(28_800), &options, "NIIIIII"), "1010000");
+    }
+
+    #[test]
+    fn the_oracle_bridges_gaps_that_cost_less_than_two_switches() {
+        let minute = Span::from_secs(60);
+        let says = |switch_s, states| {
+            says(&crate::baselines::drivers::DriverOracle, minute, &DriverOptions { idle_price: 0.25, switch_s }, states)
+        };
+        // What stands behind each step is said of the next: a gap of one step costs 15 s, one of three 45, two switches 30.
+        assert_eq!(says(15.0, "INININIIINII"), "111110001000");
+        // Two switches cost more than a lone step without the module.
+        assert_eq!(says(40.0, "IIIINIIIIIII"), "000000000000");
+    }
+}
