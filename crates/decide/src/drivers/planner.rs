@@ -11,6 +11,9 @@ use super::costs::{Costs, Outcome, Prices};
 use super::profile::{Intensity, Profile};
 use super::rules::{FIRST, RULE_COUNT, RULES, Rule, Situation};
 
+/// How fast the level of need follows the latest.
+const LEVEL_RATE: f32 = 0.3;
+
 /// What the planner is told once.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DriverSettings {
@@ -54,6 +57,8 @@ impl Default for DriverSettings {
 /// Why a module stands loaded or not.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DriverBecause {
+    /// Which profile; modules that serve it are what stands loaded.
+    pub profile: Profile,
     /// The chance of need in the coming step.
     pub chance: f32,
     /// The chance from which a load breaks even.
@@ -66,7 +71,7 @@ pub struct DriverBecause {
     pub cost_s: f32,
     /// What the cheapest rule that only reacts cost.
     pub on_demand_cost_s: f32,
-    /// How strongly the profile was leaned on when it was last needed.
+    /// How strongly the profile is leaned on when it is needed, by the latest needs.
     pub intensity: Intensity,
     /// Held by the residence time or the load budget against its rule.
     pub capped: bool,
@@ -74,6 +79,7 @@ pub struct DriverBecause {
 
 #[derive(Clone, Debug)]
 struct Slot {
+    instance: usize,
     profile: Profile,
     /// What each rule holds loaded on paper, and which of these were needed since, a bit each.
     paper: u64,
@@ -125,6 +131,7 @@ impl DriverPlanner {
         self.chances.push(0.0);
         self.loaded.push(false);
         self.slots.push(Slot {
+            instance,
             profile,
             paper: 0,
             used: 0,
@@ -165,6 +172,12 @@ impl DriverPlanner {
         &self.chances
     }
 
+    /// The slots of `instance` whose module stands loaded in the coming step, and why: its predicted resource profile.
+    pub fn predicted(&self, instance: usize) -> Vec<DriverBecause> {
+        let slots = (0..self.slots.len()).filter(|&slot| self.slots[slot].instance == instance && self.loaded[slot]);
+        slots.map(|slot| self.because(slot)).collect()
+    }
+
     /// Why `slot` is planned as it is.
     pub fn because(&self, slot: usize) -> DriverBecause {
         let state = &self.slots[slot];
@@ -172,6 +185,7 @@ impl DriverPlanner {
         let step_s = self.settings.step.as_secs_f64() as f32;
         let on_demand = (0..RULES.len()).filter(|&rule| !RULES[rule].is_ahead()).map(|rule| self.worth(state, rule));
         DriverBecause {
+            profile: state.profile,
             chance: self.chances[slot],
             load_from: load_odds / (1.0 + load_odds),
             keep_to: keep_odds / (1.0 + keep_odds),
@@ -235,8 +249,8 @@ impl DriverPlanner {
         state.served |= seen.needed && loaded;
         state.needed = seen.needed;
         state.idle = if seen.needed { 0 } else { state.idle.saturating_add(1) };
-        if seen.needed {
-            state.level = seen.level;
+        if seen.needed && seen.level.is_finite() {
+            state.level += if state.level > 0.0 { LEVEL_RATE * (seen.level - state.level) } else { seen.level };
         }
     }
 
