@@ -10,6 +10,7 @@ mod announcements;
 mod arbiter;
 mod bank;
 mod budget;
+pub mod drivers;
 mod engine;
 pub mod jobs;
 mod knob;

@@ -19,6 +19,7 @@ pub fn backtest(common: &Common, kind: &BacktestKind) -> Outcome {
         BacktestKind::Load(arguments) => crate::backtest::load(common, arguments),
         BacktestKind::Access(arguments) => crate::backtest_access::access(common, arguments),
         BacktestKind::Pool(arguments) => crate::backtest_pool::pool(common, arguments),
+        BacktestKind::Drivers(arguments) => crate::backtest_drivers::drivers(common, arguments),
         BacktestKind::Users(arguments) => crate::backtest_users::users(common, arguments),
         BacktestKind::Jobs(arguments) => crate::backtest_jobs::jobs(common, arguments),
     }

@@ -3,6 +3,7 @@
 
 pub mod allocator;
 pub mod backtest;
+pub mod backtest_drivers;
 pub mod backtest_access;
 pub mod backtest_jobs;
 pub mod backtest_pool;

@@ -13,10 +13,13 @@ mod chain;
 mod contexts;
 mod counter;
 mod mixer;
+mod need;
 pub mod returns;
 mod rhythm;
 mod track;
 mod visitors;
+
+pub use need::{NeedModel, Needed};
 
 use model::{Span, WallTime};
 

@@ -5,6 +5,7 @@ mod adaptive;
 mod autopilot;
 mod autopilot_ml;
 mod crane;
+pub mod drivers;
 pub mod jobs;
 mod koordinator;
 mod krr;

@@ -1,5 +1,6 @@
 //! A backtest as one HTML page: Pareto curves, pairs, example series and tables. Self-contained, in light and dark.
 
+pub mod drivers;
 pub mod access;
 pub mod jobs;
 mod plot;

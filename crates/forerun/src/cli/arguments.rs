@@ -279,6 +279,11 @@ pub struct BacktestPoolArguments {
     pub html: Option<PathBuf>,
 }
 
+/// Of `backtest drivers`.
+#[derive(Args, Clone, Debug)]
+pub struct BacktestDriversArguments {
+    /// Trace files: CSV, also gzipped, with the columns series,metric,unit,capacity,start_unix_s,step_s,values; the metrics of an
+    /// instance share their series.
 /// Of `backtest users`.
 #[derive(Args, Clone, Debug)]
 pub struct BacktestUsersArguments {
@@ -293,6 +298,7 @@ pub struct BacktestAccessArguments {
     /// Only these policies, beside forerun's own.
     #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "NAME")]
     pub policy: Vec<String>,
+    /// Writes a report with a plot.
     /// Writes a report with plots.
     /// Writes a report.
     #[arg(long, value_name = "FILE")]
@@ -447,6 +453,8 @@ pub enum BacktestKind {
     Load(BacktestLoadArguments),
     /// Warm pools on traces of invocations: cold starts against idle memory.
     Pool(BacktestPoolArguments),
+    /// Driver modules on traces of resource use: loaded before they are needed, against loads in vain.
+    Drivers(BacktestDriversArguments),
     /// Sessions of users on traces of their activity: returns that find their session ready against hours held in vain.
     Users(BacktestUsersArguments),
     /// The next access on traces of accesses: how often it was foreseen.
