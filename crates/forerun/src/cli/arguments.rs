@@ -279,32 +279,6 @@ pub struct BacktestPoolArguments {
     pub html: Option<PathBuf>,
 }
 
-/// Of `backtest drivers`.
-#[derive(Args, Clone, Debug)]
-pub struct BacktestDriversArguments {
-    /// Trace files: CSV, also gzipped, with the columns series,metric,unit,capacity,start_unix_s,step_s,values; the metrics of an
-    /// instance share their series.
-/// Of `backtest users`.
-#[derive(Args, Clone, Debug)]
-pub struct BacktestUsersArguments {
-    /// Traces of kind `arrivals` (t_s,unit,user,duration_s,memory_bytes), read per user: the user column where it says who, else
-    /// the unit; gzip or plain.
-/// Of `backtest access`.
-#[derive(Args, Clone, Debug)]
-pub struct BacktestAccessArguments {
-    /// Traces of kind `access` (seq,t_s,stream,key,blocks,op); gzip or plain. Each is scored by itself.
-    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
-    pub trace: Vec<PathBuf>,
-    /// Only these policies, beside forerun's own.
-    #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "NAME")]
-    pub policy: Vec<String>,
-    /// Writes a report with a plot.
-    /// Writes a report with plots.
-    /// Writes a report.
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
-}
-
 /// Of `up`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct UpArguments {
@@ -453,14 +427,14 @@ pub enum BacktestKind {
     Load(BacktestLoadArguments),
     /// Warm pools on traces of invocations: cold starts against idle memory.
     Pool(BacktestPoolArguments),
-    /// Driver modules on traces of resource use: loaded before they are needed, against loads in vain.
-    Drivers(BacktestDriversArguments),
-    /// Sessions of users on traces of their activity: returns that find their session ready against hours held in vain.
-    Users(BacktestUsersArguments),
-    /// The next access on traces of accesses: how often it was foreseen.
-    Access(BacktestAccessArguments),
     /// Job sizing on traces of jobs: memory wasted, attempts that ran out of it, and run times.
     Jobs(BacktestJobsArguments),
+    /// The next access on traces of accesses: how often it was foreseen.
+    Access(BacktestAccessArguments),
+    /// Sessions of users on traces of their activity: returns that find their session ready against hours held in vain.
+    Users(BacktestUsersArguments),
+    /// Driver modules on traces of resource use: loaded before they are needed, against loads in vain.
+    Drivers(BacktestDriversArguments),
 }
 
 /// Of `backtest jobs`.
@@ -475,6 +449,50 @@ pub struct BacktestJobsArguments {
     #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "NAME")]
     pub policy: Vec<String>,
     /// Writes a report with plots.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// Of `backtest access`.
+#[derive(Args, Clone, Debug)]
+pub struct BacktestAccessArguments {
+    /// Traces of kind `access` (seq,t_s,stream,key,blocks,op); gzip or plain. Each is scored by itself.
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    pub trace: Vec<PathBuf>,
+    /// Only these policies, beside forerun's own.
+    #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "NAME")]
+    pub policy: Vec<String>,
+    /// Writes a report.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// Of `backtest users`.
+#[derive(Args, Clone, Debug)]
+pub struct BacktestUsersArguments {
+    /// Traces of kind `arrivals` (t_s,unit,user,duration_s,memory_bytes), read per user: the user column where it says who, else
+    /// the unit; gzip or plain.
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    pub trace: Vec<PathBuf>,
+    /// Only these policies, beside forerun's own.
+    #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "NAME")]
+    pub policy: Vec<String>,
+    /// Writes a report with plots.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// Of `backtest drivers`.
+#[derive(Args, Clone, Debug)]
+pub struct BacktestDriversArguments {
+    /// Trace files: CSV, also gzipped, with the columns series,metric,unit,capacity,start_unix_s,step_s,values; the metrics of an
+    /// instance share their series.
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    pub trace: Vec<PathBuf>,
+    /// Only these policies, beside forerun's own.
+    #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "NAME")]
+    pub policy: Vec<String>,
+    /// Writes a report with a plot.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 }
