@@ -31,16 +31,23 @@ pub fn jobs(common: &Common, arguments: &BacktestJobsArguments) -> Outcome {
     let card = run_with(&policies, &traces, &JobOptions::default(), &|done, _| bar.set_position(done as u64));
     bar.finish_and_clear();
     if let Some(path) = &arguments.html {
-        let names: Vec<_> = arguments.trace.iter().map(|path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy()).collect();
+        let names: Vec<_> =
+            arguments.trace.iter().map(|path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy()).collect();
         let written = std::fs::write(path, sim::report::jobs::html(&names.join(", "), &card));
-        written.map_err(|error| Failure::new(Status::Failed, format!("cannot write the report {}: {error}", path.display()), ""))?;
+        written.map_err(|error| {
+            Failure::new(Status::Failed, format!("cannot write the report {}: {error}", path.display()), "")
+        })?;
     }
     if !common.json {
         let losses: String = card.losses().iter().map(|loss| format!("{loss}\n")).collect();
         return print(&format!("{}{losses}", card.table()));
     }
     let document = serde_json::to_string(&card);
-    print(&(document.map_err(|error| Failure::new(Status::Failed, format!("cannot write the scorecard as JSON: {error}"), ""))? + "\n"))
+    print(
+        &(document
+            .map_err(|error| Failure::new(Status::Failed, format!("cannot write the scorecard as JSON: {error}"), ""))?
+            + "\n"),
+    )
 }
 
 fn read(path: &Path) -> Result<Vec<Job>, Failure> {

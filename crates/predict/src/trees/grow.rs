@@ -151,9 +151,10 @@ impl Grower {
                 }
                 let (mut sum, mut rows) = if missing_left { missing } else { (0.0, 0) };
                 // The last bin to the left may be the last of all only where the missing stand alone on the right.
-                for bin in 1..=self.borders[feature].len() {
-                    sum += sums[bin].0;
-                    rows += sums[bin].1;
+                let present = sums.iter().enumerate().take(self.borders[feature].len() + 1).skip(1);
+                for (bin, (bin_sum, bin_rows)) in present {
+                    sum += bin_sum;
+                    rows += bin_rows;
                     let right = members.len() as u32 - rows;
                     if (rows as usize) < self.leaf_rows || (right as usize) < self.leaf_rows {
                         continue;
