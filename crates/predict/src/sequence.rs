@@ -9,6 +9,7 @@ mod index;
 mod mixer;
 mod model;
 mod ppm;
+mod regions;
 mod stream;
 mod successors;
 mod working_set;

@@ -24,9 +24,10 @@ pub struct AccessSettings {
     pub hold_accesses: u64,
     /// How long an access takes on average, in seconds: turns `hold_accesses` into the price of memory.
     pub access_s: f64,
-    /// The share of what is brought in that must be used; nine tenths of it are enough to go on. Above what the one rule asks
-    /// for, since a source that can be predicted does far better, and what nobody uses costs others more than can be counted.
-    pub used_min: f64,
+    /// The odds of use of what is brought in must be so many times those at which a key pays; nine tenths of the share are enough
+    /// to go on. More than 1, since a source that can be predicted does far better than the rule asks, and what nobody uses
+    /// costs others more than is counted. At a threshold of a quarter, 7 asks for a share of 0.7.
+    pub odds_min: f64,
     /// Accesses of all sources before anything is brought in.
     pub learn_min: u64,
     /// Accesses over which gains fade.
@@ -44,7 +45,7 @@ impl Default for AccessSettings {
             keys_max: 5,
             hold_accesses: 32,
             access_s: 0.01,
-            used_min: 0.7,
+            odds_min: 7.0,
             learn_min: 200,
             memory: 20_000.0,
             sequence: SequenceSettings::default(),
@@ -229,8 +230,9 @@ impl AccessPlanner {
         let now = book.accesses;
         let first = planned.replace(now) != Some(now);
         let (gain, used) = (book.gain(), book.used_beside(&self.all));
-        let trusted = book.trust(used, settings.used_min, self.all.accesses >= settings.learn_min);
         let lambda = settings.lambda * spec.price;
+        let need = used_min(&settings, threshold(&figures(&settings, spec, *last_length, 1.0), lambda));
+        let trusted = book.trust(used, need, self.all.accesses >= settings.learn_min);
         let unnamed = self.model.numbered_by_appearance(source);
         self.model.predict(source);
         let mut plan = AccessPlan::default();
@@ -241,13 +243,13 @@ impl AccessPlanner {
             }
             let length = known.unwrap_or(*last_length);
             let figures = figures(&settings, spec, length, chance);
-            let cost = f64::from(figures.make_cost) + f64::from(figures.hold_cost);
-            let threshold = cost / (f64::from(figures.seconds_saved) * lambda);
+            let threshold = threshold(&figures, lambda);
             if f64::from(chance) < threshold || held.iter().any(|held| held.key == key) {
                 continue;
             }
-            book.cost(cost);
-            self.all.cost(cost);
+            let cost_s = f64::from(figures.make_cost) + f64::from(figures.hold_cost);
+            book.cost(cost_s);
+            self.all.cost(cost_s);
             let amount = bytes(spec, length);
             held.push_back(Held { key, bytes: amount.0, since: now, real: trusted });
             if trusted {
@@ -264,7 +266,7 @@ impl AccessPlanner {
             (false, _) if self.all.accesses < settings.learn_min => {
                 Some(AccessWaiting::Learning { have: self.all.accesses, need: settings.learn_min })
             }
-            (false, _) => Some(AccessWaiting::Uncertain { used, need: settings.used_min }),
+            (false, _) => Some(AccessWaiting::Uncertain { used, need }),
         };
         plan
     }
@@ -287,6 +289,18 @@ impl AccessPlanner {
 
 fn bytes(spec: &SourceSpec, length: u32) -> Bytes {
     Bytes(spec.block.0.saturating_mul(u64::from(length)))
+}
+
+/// The chance from which on an offer pays.
+pub(super) fn threshold(figures: &OfferFigures, lambda: f64) -> f64 {
+    (f64::from(figures.make_cost) + f64::from(figures.hold_cost)) / (f64::from(figures.seconds_saved) * lambda)
+}
+
+/// The share of what is brought in that must be used where a key pays from `threshold` on.
+fn used_min(settings: &AccessSettings, threshold: f64) -> f64 {
+    let paying = threshold.clamp(0.0, 0.999);
+    let odds = settings.odds_min * paying / (1.0 - paying);
+    odds / (1.0 + odds)
 }
 
 /// The four figures of bringing in `length` keys, costs in seconds of waiting.
@@ -340,7 +354,10 @@ mod tests {
         (0..2_000).for_each(|step| planner.observe(source, &touch(scattered(step))));
         let plan = planner.plan(source);
         assert!(plan.stage.is_empty() && plan.abstains());
-        assert!(matches!(plan.waiting, Some(AccessWaiting::Uncertain { used, need: 0.7 }) if used < 0.7), "{plan:?}");
+        assert!(
+            matches!(plan.waiting, Some(AccessWaiting::Uncertain { used, need }) if used < need && (need - 0.7).abs() < 1e-3),
+            "{plan:?}"
+        );
         assert_eq!(planner.totals(), AccessTotals::default());
     }
 

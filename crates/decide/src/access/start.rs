@@ -2,7 +2,7 @@
 
 use predict::sequence::WorkingSet;
 
-use super::planner::{AccessBecause, AccessSettings, Prestage, SourceSpec, figures};
+use super::planner::{AccessBecause, AccessSettings, Prestage, SourceSpec, figures, threshold};
 
 /// What to bring in for a start of a program whose last runs are known, in the order of first touch: each extent whose share of
 /// runs passes the one rule. Empty where no run is known.
@@ -10,8 +10,7 @@ pub fn plan_start(settings: &AccessSettings, spec: &SourceSpec, known: &WorkingS
     let lambda = settings.lambda * spec.price;
     let offers = known.expected(0.0).into_iter().map(|extent| {
         let figures = figures(settings, spec, extent.length, extent.share);
-        let cost = f64::from(figures.make_cost) + f64::from(figures.hold_cost);
-        let threshold = cost / (f64::from(figures.seconds_saved) * lambda);
+        let threshold = threshold(&figures, lambda);
         let because = AccessBecause { figures, lambda, threshold, gain: f64::from(extent.share) * lambda - threshold };
         Prestage { key: extent.key, length: extent.length, chance: extent.share, because }
     });

@@ -115,7 +115,7 @@ impl Mixer {
         for (set, &context) in self.sets.iter_mut().zip(&self.chosen) {
             let weights = &mut set[context];
             weights.seen = weights.seen.saturating_add(1);
-            let rate = (0.02 / (1.0 + weights.seen as f32 * 0.002)).max(RATE_MIN);
+            let rate = (0.01 / (1.0 + weights.seen as f32 * 0.002)).max(RATE_MIN);
             add(&mut weights.keys, &keys, rate);
             add(&mut weights.others, &others, rate);
             weights.bias += rate * bias;

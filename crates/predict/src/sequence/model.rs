@@ -53,6 +53,8 @@ enum Meaning {
     Key,
     /// Distances from a base, wrapping.
     Distance,
+    /// Keys for a base of 0; for a base of 1 or 2 neighbourhoods of that scale and distances in them.
+    Place,
 }
 
 /// A predictor that keeps a table: its followers per context, and how many of them may bring in new keys.
@@ -64,6 +66,9 @@ struct Tabled {
 
 const fn keys(width: usize, naming: usize) -> Tabled {
     Tabled { meaning: Meaning::Key, width, naming }
+}
+const fn places(width: usize, naming: usize) -> Tabled {
+    Tabled { meaning: Meaning::Place, width, naming }
 }
 const fn distances(width: usize, naming: usize) -> Tabled {
     Tabled { meaning: Meaning::Distance, width, naming }
@@ -78,9 +83,9 @@ const TABLED: [Tabled; 17] = [
     keys(12, 10),
     keys(4, 3),
     keys(8, 3),
-    keys(4, 4),
-    keys(8, 4),
-    keys(12, 4),
+    places(4, 4),
+    places(8, 4),
+    places(12, 4),
     distances(4, 3),
     distances(4, 3),
     distances(6, 4),
@@ -159,10 +164,14 @@ impl SequenceModel {
             for ((table, tabled), &(context, base)) in self.tables.iter_mut().zip(&TABLED).zip(&self.places) {
                 if context != 0 {
                     let value = match tabled.meaning {
-                        Meaning::Key => touch.key,
-                        Meaning::Distance => touch.key.wrapping_sub(base),
+                        Meaning::Key => Some(touch.key),
+                        Meaning::Distance => Some(touch.key.wrapping_sub(base)),
+                        Meaning::Place if base == 0 => Some(touch.key),
+                        Meaning::Place => self.streams[stream].regions[base as usize - 1].encode(touch.key),
                     };
-                    table.count(context, value);
+                    if let Some(value) = value {
+                        table.count(context, value);
+                    }
                 }
             }
         }
@@ -184,7 +193,7 @@ impl SequenceModel {
             let known = if context == 0 { None } else { table.get(context) };
             if let Some(known) = known {
                 longest = longest.max(5usize.saturating_sub(predictor));
-                speak(&mut self.board, predictor, tabled, base, &known);
+                speak(&mut self.board, stream, predictor, tabled, base, &known);
             }
             if predictor == 1 {
                 speak_of_past(&mut self.board, stream);
@@ -223,6 +232,10 @@ fn place_contexts(at: usize, stream: &Stream, places: &mut [(u64, u64)]) {
         }
         return;
     }
+    let [near, far] = [&stream.regions[0].past, &stream.regions[1].past];
+    set(7, 2, 1, &|| hash(own, &[201, near[0], near[1]]));
+    set(8, 2, 2, &|| hash(own, &[202, far[0], far[1], far[2]]));
+    set(9, 2, 2, &|| hash(own, &[203, far[0], key(0).wrapping_sub(key(1))]));
     let gap = |back: usize| past[back].key.wrapping_sub(past[back + 1].key);
     let shape = u64::from(past[0].length) << 8 | u64::from(past[0].kind);
     set(10, 4, key(0), &|| hash(own, &[103, gap(0), gap(1), gap(2)]));
@@ -240,12 +253,17 @@ fn place_contexts(at: usize, stream: &Stream, places: &mut [(u64, u64)]) {
 }
 
 /// A table's followers on the board.
-fn speak(board: &mut Board, predictor: usize, tabled: &Tabled, base: u64, known: &Known<'_>) {
+fn speak(board: &mut Board, stream: &Stream, predictor: usize, tabled: &Tabled, base: u64, known: &Known<'_>) {
     let size = bucket(known.total);
     board.speak(predictor, 200 + size * 4 + (known.values.len() as u16 - 1).min(3));
     for (place, (&value, &count)) in known.values.iter().zip(known.counts).enumerate() {
         let state = (bucket(u16::from(count)) * 6 + size.min(5)) * 3 + (place as u16).min(2);
-        let key = if tabled.meaning == Meaning::Key { value } else { base.wrapping_add(value) };
+        let key = match tabled.meaning {
+            Meaning::Key => value,
+            Meaning::Distance => base.wrapping_add(value),
+            Meaning::Place if base == 0 => value,
+            Meaning::Place => stream.regions[base as usize - 1].decode(value),
+        };
         board.name(predictor, key, state, place < tabled.naming);
     }
 }

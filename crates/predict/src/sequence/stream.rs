@@ -1,6 +1,7 @@
 //! What one stream remembers of itself: its last keys, where sequences end, where it was when a key came before.
 
 use super::index::{Index, hash};
+use super::regions::Regions;
 use super::successors::Frequencies;
 
 /// One access.
@@ -20,6 +21,8 @@ pub(super) const PAST: usize = 12;
 pub(super) const ENDS: usize = 12;
 /// Different keys that are remembered in the order of their last use.
 pub(super) const RECENT: usize = 24;
+/// Low bits that keys of a neighbourhood differ in: 4 MiB and 4 GiB of pages.
+const REGION_BITS: [u32; 2] = [10, 20];
 /// Lengths of the contexts by which an earlier place is found again, longest first.
 const ANCHORS: [usize; 3] = [12, 6, 3];
 /// A match is measured no further back.
@@ -63,6 +66,8 @@ pub(super) struct Stream {
     pub frequencies: Frequencies,
     symbols: Index,
     pub keys: Vec<u64>,
+    /// Neighbourhoods on two scales; followed where keys are ordered.
+    pub regions: [Regions; 2],
     lengths: Vec<u32>,
     /// Per symbol, where it last came.
     last: Vec<usize>,
@@ -91,6 +96,7 @@ impl Stream {
             frequencies: Frequencies::default(),
             symbols: Index::default(),
             keys: Vec::new(),
+            regions: REGION_BITS.map(Regions::new),
             lengths: Vec::new(),
             last: Vec::new(),
             anchors: vec![Vec::new(); ANCHORS.len()],
@@ -143,6 +149,7 @@ impl Stream {
         self.recent.insert(0, key);
         self.recent.truncate(RECENT);
         if self.ordered {
+            self.regions.iter_mut().for_each(|regions| regions.observe(key));
             self.follow(touch);
         }
         self.find_again();

@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn same_arguments_are_foreseen() {
         let touches = |start: u64| {
-            let sometimes = (200..220).filter(|key| super::super::index::spread(key * 1_000 + start) % 2 == 0);
+            let sometimes = (200..220).filter(|key| super::super::index::spread(key * 1_000 + start).is_multiple_of(2));
             run(&(0..200).chain(sometimes).chain(10_000 + start * 5..10_000 + start * 5 + 4).collect::<Vec<u64>>())
         };
         let mut set = WorkingSet::default();
