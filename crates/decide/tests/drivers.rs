@@ -44,7 +44,7 @@ fn a_timer_is_met_ahead_and_its_module_shed_afterwards() {
     // Half an hour of need every ten hours: keeping the module through the gap costs more than switching.
     let (_, loaded) = run(settings(), 120 * 40, |step| Some(if step % 120 < 6 { 1.2 } else { 0.1 }));
     let late = 120 * 30..120 * 40;
-    let begins = late.clone().filter(|step| step % 120 == 0);
+    let begins = late.clone().filter(|step| step.is_multiple_of(120));
     assert!(begins.filter(|&step| loaded[step]).count() >= 8);
     let idle = late.filter(|&step| step % 120 >= 6 && loaded[step]).count();
     assert!(idle < 114 * 10 / 4, "{idle}");
