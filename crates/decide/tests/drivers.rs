@@ -44,7 +44,7 @@ fn a_timer_is_met_ahead_and_its_module_shed_afterwards() {
     // Half an hour of need every ten hours: keeping the module through the gap costs more than switching.
     let (_, loaded) = run(settings(), 120 * 40, |step| Some(if step % 120 < 6 { 1.2 } else { 0.1 }));
     let late = 120 * 30..120 * 40;
-    let begins = late.clone().filter(|step| step.is_multiple_of(120));
+    let begins = late.clone().filter(|step| step % 120 == 0);
     assert!(begins.filter(|&step| loaded[step]).count() >= 8);
     let idle = late.filter(|&step| step % 120 >= 6 && loaded[step]).count();
     assert!(idle < 114 * 10 / 4, "{idle}");
@@ -52,7 +52,7 @@ fn a_timer_is_met_ahead_and_its_module_shed_afterwards() {
 
 #[test]
 fn residence_time_and_load_budget_hold() {
-    let flicker = |step: u32| Some(if step % 40 == 0 { 2.0 } else { 0.1 });
+    let flicker = |step: u32| Some(if step.is_multiple_of(40) { 2.0 } else { 0.1 });
     let longest = DriverSettings { residence: Span::from_secs(3_600), ..settings() };
     let (_, loaded) = run(longest, 2_000, flicker);
     let mut since = None;
