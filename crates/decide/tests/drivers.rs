@@ -52,7 +52,7 @@ fn a_timer_is_met_ahead_and_its_module_shed_afterwards() {
 
 #[test]
 fn residence_time_and_load_budget_hold() {
-    let flicker = |step: u32| Some(if step % 40 == 0 { 2.0 } else { 0.1 });
+    let flicker = |step: u32| Some(if step.is_multiple_of(40) { 2.0 } else { 0.1 });
     let longest = DriverSettings { residence: Span::from_secs(3_600), ..settings() };
     let (_, loaded) = run(longest, 2_000, flicker);
     let mut since = None;

@@ -24,7 +24,7 @@ use rayon::prelude::*;
 /// What things cost, in seconds of need that run without their module.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DriverOptions {
-    /// What a second costs in which a module stands loaded and is not needed. A twentieth: a module that its instance does not need
+    /// What a second costs in which a module stands loaded and is not needed. A fiftieth: a module that its instance does not need
     /// changes little for it, while one that is missing costs most of a bulk transfer's rate.
     pub idle_price: f64,
     /// What a load or an unload costs, in seconds: far more than its milliseconds, since queues drain and connections are
