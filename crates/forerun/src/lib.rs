@@ -3,8 +3,8 @@
 
 pub mod allocator;
 pub mod backtest;
-pub mod backtest_drivers;
 pub mod backtest_access;
+pub mod backtest_drivers;
 pub mod backtest_jobs;
 pub mod backtest_pool;
 pub mod backtest_users;

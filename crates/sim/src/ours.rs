@@ -3,8 +3,8 @@
 //! One engine per setting of [`GRID`], all fed the same steps; corrections between windows are off, since every contestant's
 //! allocation holds for a window. What the engine decides at a window's turn is what the knob holds until the next.
 
-pub mod drivers;
 pub mod access;
+pub mod drivers;
 pub mod jobs;
 pub mod pool;
 pub mod users;

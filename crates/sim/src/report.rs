@@ -1,7 +1,7 @@
 //! A backtest as one HTML page: Pareto curves, pairs, example series and tables. Self-contained, in light and dark.
 
-pub mod drivers;
 pub mod access;
+pub mod drivers;
 pub mod jobs;
 mod plot;
 pub mod pool;

@@ -86,7 +86,8 @@ impl Core {
         let floor = capacity.memory.0 / 1_000 * FREE_MIN_PERMILLE;
         let Some(free) = available_memory().filter(|free| *free < floor) else { return };
         for (key, known) in warm.known() {
-            let chance = self.pools.get(&key).and_then(|target| self.engine.pool_outlook(*target)).map_or(0.0, |(chance, _)| chance);
+            let chance =
+                self.pools.get(&key).and_then(|target| self.engine.pool_outlook(*target)).map_or(0.0, |(chance, _)| chance);
             warm.value(&key, f64::from(chance) * known.cold.map_or(0.0, |cold| cold.as_secs_f64()));
         }
         let freed = warm.shed(Bytes(floor - free));

@@ -133,7 +133,11 @@ fn host_bounds_of_pools_hold_after_a_restart() {
     assert!(status.success());
     let up = Plan::again(folder).start();
     let pools = up.get("/v1/pools")["pools"].clone();
-    assert_eq!((&pools[0]["id"], &pools[0]["at_least"], &pools[0]["at_most"]), (&json!("local/host/sh"), &json!(1), &json!(3)), "{pools}");
+    assert_eq!(
+        (&pools[0]["id"], &pools[0]["at_least"], &pools[0]["at_most"]),
+        (&json!("local/host/sh"), &json!(1), &json!(3)),
+        "{pools}"
+    );
 }
 
 #[test]

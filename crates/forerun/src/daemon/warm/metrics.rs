@@ -49,7 +49,11 @@ pub fn register(registry: &mut Registry, warm: &Warm) {
     registry.register("pool_cold_seconds", "Time that runs waited for an instance to be made", waited);
     registry.register("pool_lead_seconds", "Time that claimed instances had been ready", lead);
     registry.register("pool_leads", "Claims that found an instance ready", leads);
-    registry.register("pool_regret_seconds", "What perfect foresight would have spared: waiting, and idle memory at 99.69 GB-seconds a second", regret);
+    registry.register(
+        "pool_regret_seconds",
+        "What perfect foresight would have spared: waiting, and idle memory at 99.69 GB-seconds a second",
+        regret,
+    );
     registry.register("pool_instances_made", "Instances made ahead", made);
     registry.register("pool_instances_failed", "Instances that could not be made", failed);
     registry.register("pool_instances_evicted", "Instances given up for want of memory", evicted);

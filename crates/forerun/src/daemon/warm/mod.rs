@@ -73,7 +73,16 @@ pub struct Known {
 
 impl Default for Known {
     fn default() -> Self {
-        Known { at_least: 0, at_most: AT_MOST, cold: None, changed: true, running: 0, starts: [0; 3], waited: 0.0, lead: (0.0, 0) }
+        Known {
+            at_least: 0,
+            at_most: AT_MOST,
+            cold: None,
+            changed: true,
+            running: 0,
+            starts: [0; 3],
+            waited: 0.0,
+            lead: (0.0, 0),
+        }
     }
 }
 
