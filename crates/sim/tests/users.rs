@@ -183,6 +183,7 @@ fn nobody_and_a_single_act_are_scored_without_fuss() {
     assert_eq!(population(&[]).scored_from(), WallTime::default());
 }
 
+#[expect(clippy::disallowed_methods, reason = "the traces are files")]
 fn trace(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(name);
     if !path.exists() {
