@@ -93,7 +93,7 @@ pub struct Auth {
     pub unix_others: UnixOthers,
 }
 
-/// Where a connection comes from. Put into every request's extensions by [`crate::run`]; a request without one counts
+/// Where a connection comes from. Put into every request's extensions by [`crate::run()`]; a request without one counts
 /// as one from the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Peer {

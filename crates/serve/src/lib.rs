@@ -1,6 +1,6 @@
 //! REST, events, metrics and the dashboard: everything that a person or a program sees of a running daemon over HTTP.
 //!
-//! The daemon implements [`Backend`] and calls [`run`]; nothing here knows the engine, the store or an actuator.
+//! The daemon implements [`Backend`] and calls [`run()`]; nothing here knows the engine, the store or an actuator.
 
 #![forbid(unsafe_code)]
 

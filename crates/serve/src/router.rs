@@ -175,7 +175,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     document
 }
 
-/// The whole server as a service; [`crate::run`] puts it behind listeners. Streams end when `ending` becomes true.
+/// The whole server as a service; [`crate::run()`] puts it behind listeners. Streams end when `ending` becomes true.
 pub fn router(backend: Arc<dyn Backend>, auth: Auth, settings: Settings, ending: watch::Receiver<bool>) -> Router {
     let limits = settings.limits;
     let app = App(Arc::new(Shared {

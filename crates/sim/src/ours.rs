@@ -1,6 +1,6 @@
 //! The load planner as a contestant: the very engine that the daemon runs, on a host that does at once what it decides.
 //!
-//! One engine per setting of [`GRID`], all fed the same steps; corrections between windows are off, since every contestant's
+//! One engine per setting of `GRID`, all fed the same steps; corrections between windows are off, since every contestant's
 //! allocation holds for a window. What the engine decides at a window's turn is what the knob holds until the next.
 
 pub mod access;

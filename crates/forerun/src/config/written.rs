@@ -71,7 +71,7 @@ section! {
         listen: String,
         /// The Unix socket of the API. Default: /run/forerun/forerun.sock for root, otherwise $XDG_RUNTIME_DIR/forerun.sock.
         socket: PathBuf,
-        /// Kinds of workloads that are watched without a [[target]] rule: "service", "container", "own", "group".
+        /// Kinds of workloads that are watched without a `[[target]]` rule: "service", "container", "own", "group".
         discover: Vec<KindWord>,
         /// Patterns of control group paths that are never watched; `*` stays within one component, `**` crosses them.
         ignore: Vec<String>,

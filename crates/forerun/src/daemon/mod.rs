@@ -1,4 +1,4 @@
-//! The daemon: one thread owns engine, sampler, journal and actuator ([`core`]); the API asks it questions over a channel.
+//! The daemon: one thread owns engine, sampler, journal and actuator (`core`); the API asks it questions over a channel.
 
 mod ask;
 mod backend;

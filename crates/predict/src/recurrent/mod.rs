@@ -1,6 +1,6 @@
 //! The recurrent member: one GRU shared by all series, stepped once per window, with a small state per series.
 //!
-//! It sees each series in scale-free form ([`features`]), so that weights trained on some series serve every other, and
+//! It sees each series in scale-free form (`features`), so that weights trained on some series serve every other, and
 //! says the quantiles of the next window's peak. Training is `learn`'s; here are the weights' form and the inference.
 
 mod activation;

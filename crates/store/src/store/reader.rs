@@ -24,10 +24,10 @@ impl fmt::Debug for Reader {
 }
 
 impl Reader {
-    /// As [`Store::range`].
+    /// As [`crate::Store::range`].
     ///
     /// # Errors
-    /// As [`Store::range`].
+    /// As [`crate::Store::range`].
     pub fn range(
         &self,
         series: SeriesId,
@@ -42,7 +42,7 @@ impl Reader {
         live.range(&database, series, (from, to), step, aggregate)
     }
 
-    /// As [`Store::find`].
+    /// As [`crate::Store::find`].
     pub fn find(&self, key: &SeriesKey) -> Option<SeriesId> {
         read(&self.live).catalogue.find(key)
     }
@@ -52,12 +52,12 @@ impl Reader {
         read(&self.live).catalogue.of_target(target)
     }
 
-    /// As [`Store::series`].
+    /// As [`crate::Store::series`].
     pub fn series(&self) -> Vec<(SeriesId, SeriesKey)> {
         read(&self.live).catalogue.list()
     }
 
-    /// As [`Store::newest`].
+    /// As [`crate::Store::newest`].
     pub fn newest(&self, series: SeriesId) -> Option<WallTime> {
         newest(&read(&self.live), series)
     }
