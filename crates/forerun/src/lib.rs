@@ -18,3 +18,4 @@ pub mod examples;
 pub mod import;
 pub mod render;
 pub mod replay;
+pub mod scoring;
