@@ -281,6 +281,9 @@ impl Host {
         if !self.trees.has_unified() {
             missing.push("no control groups version 2: CPU time of jobs is not measured, and freezing uses version 1");
         }
+        if !self.trees.limits_io() {
+            missing.push("no control group for block I/O: what jobs read from disks is not limited; enable the io or blkio controller");
+        }
         missing
     }
 

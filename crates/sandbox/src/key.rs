@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use model::{Bytes, MilliCores};
+use model::{Bytes, BytesPerSecond, MilliCores};
 
 use crate::error::SandboxError;
 
@@ -108,11 +108,20 @@ pub struct Limits {
     pub disk: Bytes,
     /// Files and folders in `/tmp`, and the same again in `/job`.
     pub inodes: u32,
+    /// Read from, and again written to, each disk of the host per second; where the host can limit it.
+    pub io: BytesPerSecond,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { cpu: MilliCores(1_000), memory: Bytes(256 << 20), pids: 64, disk: Bytes(64 << 20), inodes: 4_096 }
+        Limits {
+            cpu: MilliCores(1_000),
+            memory: Bytes(256 << 20),
+            pids: 64,
+            disk: Bytes(64 << 20),
+            inodes: 4_096,
+            io: BytesPerSecond(256 << 20),
+        }
     }
 }
 
@@ -134,6 +143,9 @@ impl Limits {
         }
         if self.disk < Bytes(4_096) {
             return small("disk", self.disk.to_string(), Bytes(4_096).to_string());
+        }
+        if self.io < BytesPerSecond(64 << 10) {
+            return small("io", self.io.to_string(), BytesPerSecond(64 << 10).to_string());
         }
         if self.inodes < 8 {
             return small("inodes", self.inodes.to_string(), "8".into());

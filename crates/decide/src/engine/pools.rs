@@ -188,11 +188,8 @@ impl Engine {
             let (Some(pool), Some(wish)) = (self.pools.pools.get(&target), wishes.get_mut(&target)) else { continue };
             let place = usize::from(one.rung != top);
             let held: u32 = wish.counts.iter().sum();
-            let asked = if place == 0 {
-                one.count.max(pool.at_least) - wish.counts[0].min(one.count.max(pool.at_least))
-            } else {
-                one.count
-            };
+            // What is kept in any case stands there already, and is warm.
+            let asked = if place == 0 { one.count.saturating_sub(wish.counts[0]) } else { one.count };
             let room = pool.at_most.saturating_sub(held).min(u32::try_from(left / pool.memory.0.max(1)).unwrap_or(u32::MAX));
             let granted = asked.min(room);
             left = left.saturating_sub(u64::from(granted).saturating_mul(pool.memory.0));

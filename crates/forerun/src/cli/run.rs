@@ -182,7 +182,7 @@ fn environment(pairs: &[String]) -> Outcome<BTreeMap<String, String>> {
     pairs.iter().map(pair).collect()
 }
 
-/// `PATH` or `PATH:NAME`: a file of ours and what it is called below `/work`.
+/// `PATH` or `PATH:NAME`: a file of ours and what it is called below `/job`.
 fn file(text: &str) -> Outcome<RunFile> {
     let (path, name) = text.rsplit_once(':').unwrap_or((text, ""));
     let path = Path::new(path);

@@ -1,6 +1,6 @@
 //! What the engine is told, from the settings of a user.
 
-use decide::warm::{Ladder, Rung, WarmSettings};
+use decide::warm::WarmSettings;
 use model::{Permille, Resource, Tier};
 
 use super::settings::Settings;
@@ -51,7 +51,6 @@ impl Settings {
                 planner: WarmSettings {
                     step: self.pools.step,
                     lambda: self.pools.lambda,
-                    ladder: ladder(),
                     ..WarmSettings::default()
                 },
             },
@@ -68,14 +67,6 @@ impl Settings {
         }
         managed
     }
-}
-
-/// The rungs of an instance. Shares measured with Python instances: paged out one holds about a fifth of its memory and takes a
-/// quarter of a cold start to go on; making one takes as much CPU as a third of a cold start.
-fn ladder() -> Ladder {
-    let rung = |name, wait_share, hold_share, make_share| Rung { name, wait_share, hold_share, make_share };
-    let rungs = vec![rung("nothing", 1.0, 0.0, 0.0), rung("frozen", 0.25, 0.2, 0.02), rung("warm", 0.0, 1.0, 0.02)];
-    Ladder::of(rungs).unwrap_or_else(Ladder::two)
 }
 
 /// A share in thousandths; the checks keep it within 0 and 100.

@@ -206,7 +206,8 @@ fn assemble(
         settings.mode = Mode::Act;
     }
     let first = store.next_ticket().map_err(|error| failed("read the ledger", &error))?;
-    let engine_settings = settings.engine(first.0);
+    let mut engine_settings = settings.engine(first.0);
+    engine_settings.warm.planner.ladder = super::pools::ladder(super::pools::has_swap());
     let applied = store.applied_knobs().map_err(|error| failed("read the ledger", &error))?;
     let journal_limits = JournalLimits {
         total_max: Bytes((settings.store.size_max.0 / JOURNAL_SHARE).max(64 << 20)),

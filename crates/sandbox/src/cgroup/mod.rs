@@ -35,6 +35,10 @@ pub(crate) struct Trees {
     pids: Place,
     /// Where freezing is done.
     freezer: Place,
+    /// Where block I/O is limited, where this host can.
+    io: Option<Place>,
+    /// Its block devices, as major and minor number.
+    devices: Vec<String>,
     /// The v2 tree, if there is one.
     unified: Option<usize>,
 }
@@ -72,6 +76,7 @@ impl Trees {
         let pids = place(&["pids"], "pids")?;
         let freezer =
             if unified.is_some() { Place { version: Version::V2, tree: 0 } } else { place(&["freezer"], "freezer")? };
+        let io = place(&["blkio"], "io").ok();
         static SERIAL: AtomicU32 = AtomicU32::new(0);
         let name = format!("{PREFIX}{}-{}", std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed));
         let mut folders = Vec::new();
@@ -84,7 +89,8 @@ impl Trees {
             }
             folders.push(folder);
         }
-        Ok(Trees { folders, cpu, memory, pids, freezer, unified: unified.map(|_| 0) })
+        let devices = if io.is_some() { block_devices(Path::new("/sys/block")) } else { Vec::new() };
+        Ok(Trees { folders, cpu, memory, pids, freezer, io, devices, unified: unified.map(|_| 0) })
     }
 
     /// Makes the group `name` in every tree, and sets its limits. Nothing is in it yet.
@@ -106,7 +112,16 @@ impl Trees {
         set(self.memory, v1::set_memory, v2::set_memory)?;
         // The file has the same name in both.
         set(self.pids, v2::set_pids, v2::set_pids)?;
+        if let Some(place) = self.io {
+            let set = if place.version == Version::V1 { v1::set_io } else { v2::set_io };
+            set(&group.folders[place.tree], limits, &self.devices)?;
+        }
         Ok(group)
+    }
+
+    /// Whether block I/O can be limited.
+    pub(crate) fn limits_io(&self) -> bool {
+        self.io.is_some()
     }
 
     /// Whether there is a v2 tree.
@@ -264,6 +279,27 @@ impl Drop for Group {
     }
 }
 
+/// The whole disks of the host as major and minor number; those in memory are limited as memory.
+fn block_devices(sys: &Path) -> Vec<String> {
+    let in_memory = |name: &str| ["ram", "zram"].iter().any(|kind| name.starts_with(kind));
+    let devices = std::fs::read_dir(sys).into_iter().flatten().flatten();
+    let devices = devices.filter(|device| !in_memory(&device.file_name().to_string_lossy()));
+    // One without size, such as an idle loop device, has nothing to read.
+    let used = devices.filter(|device| figure(&device.path(), "size").is_some_and(|sectors| sectors > 0));
+    let mut numbers: Vec<String> =
+        used.filter_map(|device| Some(std::fs::read_to_string(device.path().join("dev")).ok()?.trim().to_owned())).collect();
+    numbers.sort();
+    numbers
+}
+
+/// Sets a limit of one device; a device that has gone since needs none.
+fn write_for_device(folder: &Path, file: &str, text: &str) -> Result<(), SandboxError> {
+    match write(folder, file, text) {
+        Err(SandboxError::Host { source, .. }) if source.raw_os_error() == Some(libc::ENODEV) => Ok(()),
+        done => done,
+    }
+}
+
 fn write(folder: &Path, file: &str, text: &str) -> Result<(), SandboxError> {
     let path = folder.join(file);
     // `fs::write` would create a missing file, which control groups answer with EPERM or EACCES.
@@ -305,6 +341,33 @@ pub(crate) mod tests {
         std::fs::write(folder.path().join("cpu/cgroup.procs"), "").unwrap();
         let error = Trees::prepare(folder.path()).unwrap_err();
         assert!(matches!(&error, SandboxError::Unsupported { what } if what.contains("memory")), "{error}");
+    }
+
+    #[test]
+    fn disks_are_found_by_their_numbers() {
+        let sys = tempfile::tempdir().unwrap();
+        for (name, size, number) in [("vda", "100", "254:0\n"), ("loop0", "0", "7:0\n"), ("zram0", "9", "253:0\n")] {
+            std::fs::create_dir(sys.path().join(name)).unwrap();
+            std::fs::write(sys.path().join(name).join("size"), size).unwrap();
+            std::fs::write(sys.path().join(name).join("dev"), number).unwrap();
+        }
+        assert_eq!(block_devices(sys.path()), ["254:0"]);
+    }
+
+    #[test]
+    fn a_group_on_this_host_has_its_limit_of_block_io() {
+        if !rustix::process::geteuid().is_root() {
+            return eprintln!("skipped: needs root to make control groups");
+        }
+        let trees = Trees::prepare(Path::new("/sys/fs/cgroup")).unwrap();
+        let (Some(place), Some(device)) = (trees.io, trees.devices.first()) else {
+            return eprintln!("skipped: this host limits no block I/O, or has no disk");
+        };
+        let limits = Limits { io: model::BytesPerSecond(12 << 20), ..Limits::default() };
+        let group = trees.make("io", &limits).unwrap();
+        let file = if place.version == Version::V1 { "blkio.throttle.read_bps_device" } else { "io.max" };
+        let held = std::fs::read_to_string(group.folder(place).join(file)).unwrap();
+        assert!(held.contains(device) && held.contains("12582912"), "{held}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::write;
+use super::{write, write_for_device};
 use crate::error::SandboxError;
 use crate::key::Limits;
 
@@ -44,6 +44,16 @@ pub(crate) fn freeze(folder: &Path) -> Result<(), SandboxError> {
 
 pub(crate) fn page_out(folder: &Path) -> Result<(), SandboxError> {
     write(folder, "memory.force_empty", "0")
+}
+
+/// Bytes read and written per second, of each device.
+pub(crate) fn set_io(folder: &Path, limits: &Limits, devices: &[String]) -> Result<(), SandboxError> {
+    for device in devices {
+        let text = format!("{device} {}", limits.io.0);
+        write_for_device(folder, "blkio.throttle.read_bps_device", &text)?;
+        write_for_device(folder, "blkio.throttle.write_bps_device", &text)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::write;
+use super::{write, write_for_device};
 use crate::error::SandboxError;
 use crate::key::Limits;
 
@@ -21,6 +21,8 @@ pub(crate) fn has(tree: &Path, controller: &str) -> bool {
 /// Hands the controllers that this tree has down to the groups of instances.
 pub(crate) fn delegate(parent: &Path, folder: &Path, needed: bool) -> Result<(), SandboxError> {
     for level in [parent, folder] {
+        // Without it, block I/O has no limit, and `degraded` says so.
+        let _ = write(level, "cgroup.subtree_control", "+io");
         for controller in ["cpu", "memory", "pids"] {
             match write(level, "cgroup.subtree_control", &format!("+{controller}")) {
                 Err(error) if needed => return Err(error),
@@ -74,6 +76,12 @@ pub(crate) fn page_out(folder: &Path, bytes: u64) -> Result<(), SandboxError> {
         Err(SandboxError::Host { source, .. }) if source.raw_os_error() == Some(libc::EAGAIN) => Ok(()),
         done => done,
     }
+}
+
+/// Bytes read and written per second, of each device.
+pub(crate) fn set_io(folder: &Path, limits: &Limits, devices: &[String]) -> Result<(), SandboxError> {
+    let bytes = limits.io.0;
+    devices.iter().try_for_each(|device| write_for_device(folder, "io.max", &format!("{device} rbps={bytes} wbps={bytes}")))
 }
 
 #[cfg(test)]

@@ -28,6 +28,8 @@ const MAKERS: usize = 2;
 const HOLD: Duration = Duration::from_secs(60);
 /// How often templates without an instance are ended.
 const RETIRE_EVERY: Duration = Duration::from_secs(1_800);
+/// How often frozen instances are paged out.
+const PAGE_OUT_EVERY: Duration = Duration::from_secs(10);
 /// The longest that a claim can be held.
 const HOLD_MAX: Duration = Duration::from_secs(3_600);
 /// Claims at the same time.
@@ -100,6 +102,7 @@ struct Notes {
     claim_next: u64,
     run_next: u64,
     retired_at: Option<Instant>,
+    paged_at: Option<Instant>,
 }
 
 /// The pool and its bookkeeping. Shared by the API and the core.
@@ -251,16 +254,14 @@ impl Warm {
             let _ = self.release(id);
         }
         self.records.forget_old();
-        let due = {
-            let mut notes = self.notes();
-            let due = notes.retired_at.is_some_and(|at| now.duration_since(at) >= RETIRE_EVERY);
-            if due || notes.retired_at.is_none() {
-                notes.retired_at = Some(now);
-            }
-            due
-        };
-        if due {
+        let mut notes = self.notes();
+        let (retire, page_out) = (due(&mut notes.retired_at, now, RETIRE_EVERY), due(&mut notes.paged_at, now, PAGE_OUT_EVERY));
+        drop(notes);
+        if retire {
             self.host.retire_unused();
+        }
+        if page_out && let Err(error) = self.pool.page_out_frozen() {
+            tracing::debug!(%error, "frozen instances keep their memory");
         }
     }
 
@@ -383,6 +384,15 @@ impl Warm {
     pub fn stop(&self, id: u64) -> Result<(), ApiError> {
         if self.records.stop(id) { Ok(()) } else { Err(ApiError::not_found("run", id)) }
     }
+}
+
+/// Whether it is time again; the first time only starts the clock.
+fn due(last: &mut Option<Instant>, now: Instant, every: Duration) -> bool {
+    let due = last.is_some_and(|at| now.duration_since(at) >= every);
+    if due || last.is_none() {
+        *last = Some(now);
+    }
+    due
 }
 
 fn lock(notes: &Mutex<Notes>) -> MutexGuard<'_, Notes> {
