@@ -3,12 +3,12 @@
 
 use std::path::Path;
 
-use sim::backtest::access::{SUBJECT, run_with};
+use sim::backtest::access::run_with;
 use sim::trace::{AccessTrace, read_access};
 
 use crate::cli::arguments::{BacktestAccessArguments, Common};
 use crate::cli::failure::{Failure, Outcome, Status};
-use crate::scoring::{check_policies, progress_bar, tell, unreadable, write_report};
+use crate::scoring::{choose, progress_bar, tell, unreadable, write_report};
 
 /// Scores and prints.
 ///
@@ -16,17 +16,12 @@ use crate::scoring::{check_policies, progress_bar, tell, unreadable, write_repor
 /// `Status::NotFound` for a trace that is not there, `Status::Usage` for a policy that is not, otherwise
 /// `Status::Failed` with file, line and field.
 pub fn access(common: &Common, arguments: &BacktestAccessArguments) -> Outcome {
-    let mut policies = sim::baselines::access::all();
-    let known: Vec<&str> = policies.iter().map(|policy| policy.name()).collect();
-    check_policies(&arguments.policy, &known)?;
-    policies.retain(|policy| {
-        arguments.policy.is_empty() || policy.name() == SUBJECT || arguments.policy.iter().any(|name| name == policy.name())
-    });
+    let policies = choose(sim::baselines::access::all(), &arguments.scoring.policy, |policy| policy.name())?;
     let traces = read(&arguments.trace)?;
     let bar = progress_bar(policies.len() * traces.len(), "runs", common.json);
     let card = run_with(&policies, &traces, &|done, _| bar.set_position(done as u64));
     bar.finish_and_clear();
-    if let Some(path) = &arguments.html {
+    if let Some(path) = &arguments.scoring.html {
         let names: Vec<&str> = traces.iter().map(|(name, _)| name.as_str()).collect();
         write_report(path, &sim::report::access::html(&names.join(", "), &card))?;
     }

@@ -1,12 +1,12 @@
 //! `forerun backtest drivers`: reads multi-metric traces of resource use, scores the daemon's own planner of driver modules and its
 //! peers on them, and prints the scorecard.
 
-use sim::backtest::drivers::{DriverOptions, SUBJECT, Workload, run_with};
+use sim::backtest::drivers::{DriverOptions, Workload, run_with};
 use sim::trace::read_usage;
 
 use crate::cli::arguments::{BacktestDriversArguments, Common};
 use crate::cli::failure::{Failure, Outcome, Status};
-use crate::scoring::{check_policies, progress_bar, tell, title, unreadable, write_report};
+use crate::scoring::{choose, progress_bar, tell, title, unreadable, write_report};
 
 /// Scores and prints.
 ///
@@ -14,18 +14,13 @@ use crate::scoring::{check_policies, progress_bar, tell, title, unreadable, writ
 /// `Status::NotFound` for a trace that is not there, `Status::Usage` for a policy that is not and for traces without a metric
 /// that speaks for a module, otherwise `Status::Failed` with file, line and field.
 pub fn drivers(common: &Common, arguments: &BacktestDriversArguments) -> Outcome {
-    let mut policies = sim::baselines::drivers::all();
-    let known: Vec<&str> = policies.iter().map(|policy| policy.name()).collect();
-    check_policies(&arguments.policy, &known)?;
-    policies.retain(|policy| {
-        arguments.policy.is_empty() || policy.name() == SUBJECT || arguments.policy.iter().any(|name| name == policy.name())
-    });
+    let policies = choose(sim::baselines::drivers::all(), &arguments.scoring.policy, |policy| policy.name())?;
     let options = DriverOptions::default();
     let workloads = read(&arguments.trace)?;
     let bar = progress_bar(policies.len(), "policies", common.json);
     let card = run_with(&policies, &workloads, &options, &|done, _| bar.set_position(done as u64));
     bar.finish_and_clear();
-    if let Some(path) = &arguments.html {
+    if let Some(path) = &arguments.scoring.html {
         write_report(path, &sim::report::drivers::html(&title(&arguments.trace), &card))?;
     }
     tell(common.json, &card, &card.table(), &card.losses())

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use sim::backtest::jobs::{JobOptions, SUBJECT, run_with};
+use sim::backtest::jobs::{JobOptions, run_with};
 use sim::trace::{Job, read_jobs};
 
 use crate::cli::arguments::{BacktestJobsArguments, Common};
 use crate::cli::failure::Outcome;
-use crate::scoring::{check_policies, progress_bar, tell, title, unreadable, write_report};
+use crate::scoring::{choose, progress_bar, tell, title, unreadable, write_report};
 
 /// Scores and prints.
 ///
@@ -15,17 +15,12 @@ use crate::scoring::{check_policies, progress_bar, tell, title, unreadable, writ
 /// `Status::NotFound` for a trace that is not there, `Status::Usage` for a policy that is not, otherwise
 /// `Status::Failed` with file, line and field.
 pub fn jobs(common: &Common, arguments: &BacktestJobsArguments) -> Outcome {
-    let mut policies = sim::baselines::jobs::all();
-    let known: Vec<&str> = policies.iter().map(|policy| policy.name()).collect();
-    check_policies(&arguments.policy, &known)?;
-    policies.retain(|policy| {
-        arguments.policy.is_empty() || policy.name() == SUBJECT || arguments.policy.iter().any(|name| name == policy.name())
-    });
+    let policies = choose(sim::baselines::jobs::all(), &arguments.scoring.policy, |policy| policy.name())?;
     let traces = arguments.trace.iter().map(|path| read(path)).collect::<Outcome<Vec<Vec<Job>>>>()?;
     let bar = progress_bar(policies.len() * traces.len(), "policies", common.json);
     let card = run_with(&policies, &traces, &JobOptions::default(), &|done, _| bar.set_position(done as u64));
     bar.finish_and_clear();
-    if let Some(path) = &arguments.html {
+    if let Some(path) = &arguments.scoring.html {
         write_report(path, &sim::report::jobs::html(&title(&arguments.trace), &card))?;
     }
     tell(common.json, &card, &card.table(), &card.losses())

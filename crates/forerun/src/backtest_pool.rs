@@ -6,10 +6,7 @@ use sim::trace::{CountSeries, TraceError, read_arrivals, read_counts};
 
 use crate::cli::arguments::{BacktestPoolArguments, Common};
 use crate::cli::failure::{Failure, Outcome, Status};
-use crate::scoring::{check_policies, progress_bar, tell, title, unreadable, write_report};
-
-/// The policy that every other is compared with.
-const SUBJECT: &str = "forerun";
+use crate::scoring::{choose, progress_bar, tell, title, unreadable, write_report};
 
 /// Scores and prints.
 ///
@@ -17,18 +14,13 @@ const SUBJECT: &str = "forerun";
 /// `Status::NotFound` for a trace that is not there, `Status::Usage` for a policy that is not, otherwise
 /// `Status::Failed` with file, line and field.
 pub fn pool(common: &Common, arguments: &BacktestPoolArguments) -> Outcome {
-    let mut policies = sim::baselines::pool::all();
-    let known: Vec<&str> = policies.iter().map(|policy| policy.name()).collect();
-    check_policies(&arguments.policy, &known)?;
-    policies.retain(|policy| {
-        arguments.policy.is_empty() || policy.name() == SUBJECT || arguments.policy.iter().any(|name| name == policy.name())
-    });
+    let policies = choose(sim::baselines::pool::all(), &arguments.scoring.policy, |policy| policy.name())?;
     let options = PoolOptions::default();
     let workload = read(&arguments.trace, &options)?;
     let bar = progress_bar(policies.len(), "policies", common.json);
     let card = run_with(&policies, &workload, &options, &|done, _| bar.set_position(done as u64));
     bar.finish_and_clear();
-    if let Some(path) = &arguments.html {
+    if let Some(path) = &arguments.scoring.html {
         write_report(path, &sim::report::pool::html(&title(&arguments.trace), &card))?;
     }
     tell(common.json, &card, &card.table(), &card.losses())

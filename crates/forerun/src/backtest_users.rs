@@ -1,12 +1,12 @@
 //! `forerun backtest users`: reads traces of users' activity, scores the daemon's own planner and its peers on them, and prints
 //! the scorecard.
 
-use sim::backtest::users::{Population, SUBJECT, UserOptions, run_with};
+use sim::backtest::users::{Population, UserOptions, run_with};
 use sim::trace::read_arrivals;
 
 use crate::cli::arguments::{BacktestUsersArguments, Common};
 use crate::cli::failure::Outcome;
-use crate::scoring::{check_policies, progress_bar, tell, title, unreadable, write_report};
+use crate::scoring::{choose, progress_bar, tell, title, unreadable, write_report};
 
 /// Scores and prints.
 ///
@@ -14,17 +14,12 @@ use crate::scoring::{check_policies, progress_bar, tell, title, unreadable, writ
 /// `Status::NotFound` for a trace that is not there, `Status::Usage` for a policy that is not, otherwise
 /// `Status::Failed` with file, line and field.
 pub fn users(common: &Common, arguments: &BacktestUsersArguments) -> Outcome {
-    let mut policies = sim::baselines::users::all();
-    let known: Vec<&str> = policies.iter().map(|policy| policy.name()).collect();
-    check_policies(&arguments.policy, &known)?;
-    policies.retain(|policy| {
-        arguments.policy.is_empty() || policy.name() == SUBJECT || arguments.policy.iter().any(|name| name == policy.name())
-    });
+    let policies = choose(sim::baselines::users::all(), &arguments.scoring.policy, |policy| policy.name())?;
     let population = read(&arguments.trace)?;
     let bar = progress_bar(policies.len(), "policies", common.json);
     let card = run_with(&policies, &population, &UserOptions::default(), &|done, _| bar.set_position(done as u64));
     bar.finish_and_clear();
-    if let Some(path) = &arguments.html {
+    if let Some(path) = &arguments.scoring.html {
         write_report(path, &sim::report::users::html(&title(&arguments.trace), &card))?;
     }
     tell(common.json, &card, &card.table(), &card.losses())

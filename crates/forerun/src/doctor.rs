@@ -127,7 +127,8 @@ fn sandboxes() -> Vec<Finding> {
             Err(error) => finding(&name, false, error.to_string(), REMEDY),
         }
     });
-    let missing = host.degraded().into_iter().map(|what| finding("sandbox hardening", false, what, "sandboxes work without it"));
+    let missing =
+        host.degraded().into_iter().map(|what| finding("sandbox hardening", false, what, "sandboxes work without it"));
     found.into_iter().chain(missing).collect()
 }
 

@@ -10,18 +10,21 @@ use sim::trace::TraceError;
 use crate::cli::failure::{Failure, Outcome, Status};
 use crate::cli::print;
 
-/// Refuses policies that are not `known`.
+/// The policy that every other is compared with.
+const SUBJECT: &str = "forerun";
+
+/// The policies that are `wanted` by name, and forerun's own; all of them when nothing is wanted.
 ///
 /// # Errors
-/// [`Status::Usage`] names the first, and those that there are.
-pub fn check_policies(wanted: &[String], known: &[&str]) -> Outcome {
-    match wanted.iter().find(|name| !known.contains(&name.as_str())) {
-        Some(unknown) => {
-            let what = format!("there is no policy `{unknown}`");
-            Err(Failure::new(Status::Usage, what, format!("one of {}", known.join(", "))))
-        }
-        None => Ok(()),
+/// [`Status::Usage`] names the first that there is not, and those that there are.
+pub fn choose<P>(mut all: Vec<P>, wanted: &[String], name: impl Fn(&P) -> &str) -> Outcome<Vec<P>> {
+    if let Some(unknown) = wanted.iter().find(|wanted| !all.iter().any(|policy| name(policy) == wanted.as_str())) {
+        let known: Vec<&str> = all.iter().map(&name).collect();
+        let what = format!("there is no policy `{unknown}`");
+        return Err(Failure::new(Status::Usage, what, format!("one of {}", known.join(", "))));
     }
+    all.retain(|policy| wanted.is_empty() || name(policy) == SUBJECT || wanted.iter().any(|wanted| wanted == name(policy)));
+    Ok(all)
 }
 
 /// A bar on standard error, for people who look; it counts what `of` names.

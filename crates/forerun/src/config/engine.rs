@@ -48,11 +48,7 @@ impl Settings {
             },
             warm: decide::PoolSettings {
                 memory: permille(self.pools.memory),
-                planner: WarmSettings {
-                    step: self.pools.step,
-                    lambda: self.pools.lambda,
-                    ..WarmSettings::default()
-                },
+                planner: WarmSettings { step: self.pools.step, lambda: self.pools.lambda, ..WarmSettings::default() },
             },
         }
     }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use decide::warm::{Ladder, Rung};
 use model::{
     Action, Bounds, Bytes, Observation, Ordinal, Outcome, Resource, RunEvent, Setting, Span, TargetId, TargetKind,
     TargetSpec, Tier,
 };
-use decide::warm::{Ladder, Rung};
 use sandbox::{Counts, Key, Target};
 use serve::ApiError;
 use serve::view::{CurvePoint, PoolCurve, PoolPage, PoolRequest, PoolView, RunLimits};

@@ -48,12 +48,9 @@ pub struct BacktestPoolArguments {
     /// apart by their header; gzip or plain.
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     pub trace: Vec<PathBuf>,
-    /// Only these policies, beside forerun's own.
-    #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "NAME")]
-    pub policy: Vec<String>,
-    /// Writes a report with plots.
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
+    /// Policies and report.
+    #[command(flatten)]
+    pub scoring: ScoringArguments,
 }
 
 /// Of `backtest jobs`.
@@ -64,12 +61,9 @@ pub struct BacktestJobsArguments {
     /// the sums are over all.
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     pub trace: Vec<PathBuf>,
-    /// Only these policies, beside forerun's own.
-    #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "NAME")]
-    pub policy: Vec<String>,
-    /// Writes a report with plots.
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
+    /// Policies and report.
+    #[command(flatten)]
+    pub scoring: ScoringArguments,
 }
 
 /// Of `backtest access`.
@@ -78,12 +72,9 @@ pub struct BacktestAccessArguments {
     /// Traces of kind `access` (seq,t_s,stream,key,blocks,op); gzip or plain. Each is scored by itself.
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     pub trace: Vec<PathBuf>,
-    /// Only these policies, beside forerun's own.
-    #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "NAME")]
-    pub policy: Vec<String>,
-    /// Writes a report.
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
+    /// Policies and report.
+    #[command(flatten)]
+    pub scoring: ScoringArguments,
 }
 
 /// Of `backtest users`.
@@ -93,12 +84,9 @@ pub struct BacktestUsersArguments {
     /// the unit; gzip or plain.
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     pub trace: Vec<PathBuf>,
-    /// Only these policies, beside forerun's own.
-    #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "NAME")]
-    pub policy: Vec<String>,
-    /// Writes a report with plots.
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
+    /// Policies and report.
+    #[command(flatten)]
+    pub scoring: ScoringArguments,
 }
 
 /// Of `backtest drivers`.
@@ -108,10 +96,18 @@ pub struct BacktestDriversArguments {
     /// instance share their series.
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     pub trace: Vec<PathBuf>,
+    /// Policies and report.
+    #[command(flatten)]
+    pub scoring: ScoringArguments,
+}
+
+/// What holds for every kind that is scored beside its peers.
+#[derive(Args, Clone, Debug)]
+pub struct ScoringArguments {
     /// Only these policies, beside forerun's own.
     #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "NAME")]
     pub policy: Vec<String>,
-    /// Writes a report with a plot.
+    /// Also writes a report with plots.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 }

@@ -255,7 +255,8 @@ impl Warm {
         }
         self.records.forget_old();
         let mut notes = self.notes();
-        let (retire, page_out) = (due(&mut notes.retired_at, now, RETIRE_EVERY), due(&mut notes.paged_at, now, PAGE_OUT_EVERY));
+        let (retire, page_out) =
+            (due(&mut notes.retired_at, now, RETIRE_EVERY), due(&mut notes.paged_at, now, PAGE_OUT_EVERY));
         drop(notes);
         if retire {
             self.host.retire_unused();
